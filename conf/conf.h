@@ -1,0 +1,118 @@
+/*
+ * conf - the settings of a site: one table, parsed by libConfuse.
+ *
+ * Ownership  A loaded configuration is immutable and reference-counted; a
+ *            session keeps the one it began with.  Strings live in it.
+ * Threads    Reference counting is atomic.
+ * Errors     RC_BAD names file, line, setting and what is wrong in *why.
+ * Limits     Every number has a range; 0 never means unlimited.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "lib/base.h"
+#include "lib/log.h"
+#include "lib/sandbox.h"
+
+struct conf_list {
+	const char *const *v;
+	size_t n;
+};
+
+enum conf_backend { CONF_LDAP, CONF_LDIF };
+enum conf_profile { CONF_AD, CONF_RFC };
+enum conf_bind { CONF_BIND_GSSAPI, CONF_BIND_SIMPLE };
+enum conf_ldap_tls { CONF_TLS_NONE, CONF_TLS_START, CONF_TLS_LDAPS };
+
+struct conf {
+	/* who we are */
+	const char *hostname;
+	struct conf_list domains; /* accepted mail domains */
+	const char *postmaster;   /* address */
+	/* places */
+	const char *data_dir; /* store: log, index, keys */
+	const char *run_dir;  /* IPC sockets, spool files */
+	const char *master_key_file;
+	const char *log_file; /* "" = stderr */
+	enum log_level log_level;
+	const char *user; /* one user for all, or "" = one per role:
+			     user_prefix + role */
+	const char *user_prefix;
+	enum sandbox_mode sandbox;
+	/* listeners: "address:port", "[v6]:port", "*:port"; empty = none */
+	struct conf_list listen_smtp;
+	struct conf_list listen_submission;
+	struct conf_list listen_submissions;
+	struct conf_list listen_imap;
+	struct conf_list listen_imaps;
+	/* TLS */
+	struct conf_list tls_certificate; /* files, PEM chains */
+	struct conf_list tls_key;         /* in the same order */
+	bool plaintext_login_on_loopback;
+	/* directory */
+	enum conf_backend directory;
+	enum conf_profile directory_profile;
+	const char *ldif_file;
+	struct conf_list ldap_servers; /* ldap://dc1.example.org ... */
+	enum conf_ldap_tls ldap_tls;
+	const char *ldap_ca_file;
+	const char *ldap_base;
+	enum conf_bind ldap_bind;
+	const char *ldap_bind_dn;
+	const char *ldap_password_file;
+	const char *ldap_keytab;    /* client keytab for GSSAPI */
+	const char *ldap_principal; /* "" = first of the keytab */
+	const char *keytab;         /* ours: imap/host, smtp/host */
+	const char *krb5_config;    /* "" = the system's */
+	const char *realm;          /* Kerberos realm of the accounts */
+	const char *netbios_domain; /* DOMAIN of DOMAIN\user */
+	const char *scope_filter;   /* LDAP filter; "" = all */
+	const char *scope_group;    /* DN; "" = all */
+	/* attributes; "" = the profile's */
+	struct conf_list attr_alias; /* multi-valued address attributes */
+	const char *attr_mail;
+	const char *attr_login; /* rfc: uid */
+	const char *attr_member;
+	bool group_open; /* groups take mail from anybody */
+	unsigned directory_timeout_ms;
+	unsigned directory_connections;
+	unsigned directory_cache_ms; /* at most 1000 */
+	/* limits */
+	uint64_t message_size_max; /* bytes */
+	unsigned recipients_max;   /* per message */
+	unsigned hops_max;         /* Received fields */
+	unsigned smtp_sessions_max;
+	unsigned submission_sessions_max;
+	unsigned imap_sessions_max;
+	unsigned imap_processes;
+	unsigned smtp_errors_max; /* per session, then 421 */
+	unsigned workers;         /* per process */
+	unsigned smtp_timeout_s;
+	unsigned imap_timeout_s;  /* at least 1800 (RFC 9051 5.4) */
+	uint64_t memory_body_max; /* bytes of memfd bodies in flight */
+	/* queue */
+	unsigned queue_retry_min_s, queue_retry_max_s;
+	unsigned queue_lifetime_s; /* listed as expired, never dropped */
+	unsigned queue_max;        /* entries */
+	/* store */
+	unsigned segment_mb;
+	unsigned commit_gather_us; /* wait for company when busy */
+	unsigned free_space_mb;    /* floor */
+	unsigned index_gb;         /* size of the sparse map */
+};
+
+/* Parse text (named `name` in messages).  *why lives in a. */
+MUST_CHECK enum rc conf_parse(struct arena *a, const char *name,
+    struct str text, const struct conf **out, struct str *why);
+MUST_CHECK enum rc conf_load(struct arena *a, const char *path,
+    const struct conf **out, struct str *why);
+const struct conf *conf_ref(const struct conf *c);
+void conf_unref(const struct conf **c);
+/* Every setting with its value and default, as a file that can be loaded. */
+MUST_CHECK enum rc conf_dump(const struct conf *c, struct buf *out);
+/* The table as text for the manual: name, type, default, range, help. */
+MUST_CHECK enum rc conf_manual(struct buf *out);
+/* Is this domain one of ours?  ASCII case-blind. */
+bool conf_is_local_domain(const struct conf *c, struct str domain);
+
+#endif
