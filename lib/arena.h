@@ -10,6 +10,7 @@
 #ifndef LIB_ARENA_H
 #define LIB_ARENA_H
 
+#include "lib/rc.h"
 #include <stddef.h>
 
 #define ARENA_MAX (256u << 20)

@@ -8,6 +8,7 @@
 #ifndef LIB_BUF_H
 #define LIB_BUF_H
 
+#include "lib/rc.h"
 #include <stddef.h>
 #include "lib/str.h"
 

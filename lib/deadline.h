@@ -7,6 +7,7 @@
 #ifndef LIB_DEADLINE_H
 #define LIB_DEADLINE_H
 
+#include "lib/rc.h"
 #include <stdbool.h>
 #include <stdint.h>
 

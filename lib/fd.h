@@ -7,6 +7,7 @@
 #ifndef LIB_FD_H
 #define LIB_FD_H
 
+#include "lib/rc.h"
 #include <stddef.h>
 #include <stdint.h>
 #include "lib/deadline.h"

@@ -8,6 +8,7 @@
 #ifndef LIB_STR_H
 #define LIB_STR_H
 
+#include "lib/rc.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
