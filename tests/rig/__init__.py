@@ -1,0 +1,1 @@
+"""What the tests start: directories, Gatepost itself, and clients."""
