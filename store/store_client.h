@@ -73,7 +73,10 @@ struct store_queued {
 	int64_t expires_at;
 	struct str reason; /* last result, text */
 	struct str prefix; /* trace fields to put before the body */
+	struct str data;   /* delivery's own, opaque: see below */
 };
+/* Room for the binary ids of DIR_MEMBERS_MAX people. */
+#define STORE_QUEUED_DATA_MAX (2u << 20)
 
 /* One commit: a message, its mailboxes, its queue entries. */
 struct store_submit {
