@@ -132,6 +132,11 @@ struct store_queue_update {
 	const struct store_delivery *to;
 	size_t nto;
 };
+/*
+ * RC_NOENT: the message, or an entry in `set` (with an id) or `remove`, is not
+ * in the queue; nothing is done then, so that a late repeat cannot deliver
+ * twice.
+ */
 MUST_CHECK enum rc store_queue_update(struct store_client *s,
     const struct store_queue_update *in, struct deadline dl);
 
