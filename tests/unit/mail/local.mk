@@ -1,0 +1,24 @@
+if HAVE_CMOCKA
+mail_tests = \
+	%D%/addr_test \
+	%D%/date_test \
+	%D%/dot_test \
+	%D%/header_test \
+	%D%/smtp_syntax_test \
+	%D%/trace_test
+check_PROGRAMS += $(mail_tests)
+
+mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
+%C%_addr_test_SOURCES = %D%/addr_test.c %D%/test.h
+%C%_addr_test_LDADD = $(mail_test_libs)
+%C%_date_test_SOURCES = %D%/date_test.c %D%/test.h
+%C%_date_test_LDADD = $(mail_test_libs)
+%C%_dot_test_SOURCES = %D%/dot_test.c %D%/test.h
+%C%_dot_test_LDADD = $(mail_test_libs)
+%C%_header_test_SOURCES = %D%/header_test.c %D%/test.h
+%C%_header_test_LDADD = $(mail_test_libs)
+%C%_smtp_syntax_test_SOURCES = %D%/smtp_syntax_test.c %D%/test.h
+%C%_smtp_syntax_test_LDADD = $(mail_test_libs)
+%C%_trace_test_SOURCES = %D%/trace_test.c %D%/test.h
+%C%_trace_test_LDADD = $(mail_test_libs)
+endif
