@@ -1,0 +1,87 @@
+"""A line-based connection, byte-exact: the base of the test clients."""
+import socket
+import ssl
+
+from .proc import PATIENCE, RigError
+
+
+class Closed(RigError):
+    """The server closed the connection."""
+
+
+class Wire:
+    def __init__(self, host, port, tls_ca=None, tls_name=None, source=None):
+        self.host = host
+        self.sock = socket.create_connection(
+            (host, port), PATIENCE,
+            source_address=(source, 0) if source else None)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.data = b""
+        self.sent = self.received = b""  # the transcript, for failures
+        if tls_ca:
+            self.start_tls(tls_ca, tls_name)
+
+    def start_tls(self, ca, name=None):
+        context = ssl.create_default_context(cafile=ca)
+        self.sock = context.wrap_socket(
+            self.sock, server_hostname=name or self.host)
+
+    def send(self, data, one_byte=False):
+        self.sent += data
+        if one_byte:
+            for i in range(len(data)):
+                self.sock.sendall(data[i:i + 1])
+        else:
+            self.sock.sendall(data)
+
+    def _more(self):
+        try:
+            got = self.sock.recv(65536)
+        except socket.timeout:
+            raise RigError("no answer; had %r" % self.data[-500:])
+        except ConnectionResetError:
+            got = b""
+        if not got:
+            raise Closed("closed; had %r" % self.received[-500:])
+        self.data += got
+        self.received += got
+        if len(self.received) > 1 << 20:
+            self.received = self.received[-4096:]
+
+    def line(self):
+        """One line without its CRLF; a line that ends otherwise fails."""
+        at = 0
+        while True:
+            end = self.data.find(b"\n", at)
+            if end >= 0:
+                break
+            at = len(self.data)
+            self._more()
+        line, self.data = self.data[:end + 1], self.data[end + 1:]
+        if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
+            raise RigError("bad line end: %r" % line)
+        return line[:-2]
+
+    def exactly(self, n):
+        while len(self.data) < n:
+            self._more()
+        out, self.data = self.data[:n], self.data[n:]
+        return out
+
+    def at_end(self):
+        """Wait for the server to close; what it still said."""
+        try:
+            while True:
+                self._more()
+        except Closed:
+            rest, self.data = self.data, b""
+            return rest
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
