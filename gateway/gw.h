@@ -1,0 +1,40 @@
+/*
+ * gw - what all sessions of a gateway process share.
+ *
+ * Ownership  Made by main, lives as long as the process.  The configuration
+ *            is swapped on reload; a session keeps the one it began with.
+ * Threads    Clients lock inside; gw_conf and gw_conf_set lock.
+ */
+#ifndef GW_GW_H
+#define GW_GW_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "conf/conf.h"
+#include "delivery/dlv_client.h"
+#include "directory/dir_client.h"
+#include "lib/netd.h"
+
+/* Listener tags (netd_tag). */
+enum gw_port { GW_MX = 1, GW_SUBMISSION, GW_SUBMISSIONS, GW_IMAP, GW_IMAPS };
+
+struct gw {
+	pthread_mutex_t lock; /* conf */
+	const struct conf *conf;
+	struct log log;
+	struct dir_client *dir;
+	struct dlv_client *dlv;
+	const char *spool_dir;        /* unnamed files of large bodies */
+	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */
+	/* counters for status */
+	_Atomic uint64_t accepted, deferred, refused;
+	_Atomic uint64_t logins, login_failures;
+};
+
+/* A reference to the present settings; conf_unref it. */
+const struct conf *gw_conf(struct gw *gw);
+/* Takes over the reference. */
+void gw_conf_set(struct gw *gw, const struct conf *conf);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * gw_session - the state of one SMTP client, shared by the gw_smtp_*.c files
+ * and by nobody else.
+ */
+#ifndef GW_SESSION_H
+#define GW_SESSION_H
+
+#include "gateway/gw_body.h"
+#include "gateway/gw_smtp.h"
+#include "mail/addr.h"
+#include "mail/dot.h"
+
+#define GW_RCPT_BATCH 100u /* pipelined RCPT lines in one unit */
+#define GW_AUTH_TRIES 3u   /* failures in one session */
+
+/* Where the dialogue stands; a bit each, so that a table row can list them. */
+enum gw_phase {
+	PH_START = 1, /* no EHLO yet */
+	PH_READY = 2,
+	PH_MAIL = 4,
+	PH_RCPT = 8,
+	PH_DATA = 16,    /* inside DATA */
+	PH_BDAT = 32,    /* inside the bytes of a BDAT chunk */
+	PH_CHUNKS = 64,  /* between BDAT chunks */
+	PH_AUTH = 128,   /* the next line answers a challenge */
+	PH_COMMIT = 256, /* waits for delivery */
+};
+#define PH_TX   (PH_MAIL | PH_RCPT | PH_CHUNKS)
+#define PH_IDLE (PH_START | PH_READY)
+#define PH_ANY  (PH_IDLE | PH_TX)
+
+struct gw_rcpt {
+	struct str address; /* canonical */
+	enum dir_kind kind;
+	struct str dir_id;
+};
+
+/* One mail transaction; its arena is reset with it. */
+struct gw_tx {
+	struct arena a;
+	struct addr from_addr;
+	struct str from; /* canonical, "" is null */
+	struct gw_rcpt *rcpt;
+	size_t nrcpt, rcpt_size;
+	struct gw_body body;
+	struct mail_dot dot;
+	struct mail_crlf crlf; /* BDAT */
+	uint64_t bdat_left;
+	bool bdat_last;
+	bool bdat_refused;    /* read the chunk, then say 503 */
+	bool too_big, failed; /* read to the end, then refuse */
+	unsigned char id[16];
+	struct str trace, edits;
+	int64_t received_at;
+	unsigned tries;
+	struct deadline dl;
+};
+
+enum gw_auth_state {
+	AUTH_NONE,
+	AUTH_PLAIN,
+	AUTH_USER,
+	AUTH_PASS,
+	AUTH_SASL,
+	AUTH_LAST, /* succeeded; the client has yet to take the last message */
+};
+
+/* An answer of delivery that may outlive its session. */
+struct gw_pending;
+
+struct gw_smtp {
+	struct gw *gw;
+	const struct conf *conf;
+	struct netd_conn *c;
+	const struct log *log;
+	bool submission;
+	enum gw_phase phase;
+	bool esmtp;
+	bool skipping; /* an over-long line is being read */
+	unsigned errors;
+	unsigned auth_failures;
+	struct arena a; /* lives from EHLO to EHLO */
+	struct str helo;
+	struct arena login; /* lives from AUTH to the end */
+	struct dir_account account;
+	bool authenticated;
+	enum gw_auth_state auth;
+	struct arena auth_a;
+	struct str auth_user, auth_handle, auth_mech;
+	struct arena unit; /* reset after each unit */
+	struct gw_tx tx;
+	struct gw_pending *pending;
+};
+
+/* gw_smtp.c */
+/*
+ * Reply with code, enhanced code (NULL: none) and text, count errors, and go
+ * on.  The text holds no client bytes.
+ */
+enum next gw_reply(
+    struct gw_smtp *s, int code, const char *status, const char *text);
+void gw_tx_reset(struct gw_smtp *s);
+struct deadline gw_dir_deadline(const struct gw_smtp *s);
+
+/* gw_smtp_rcpt.c */
+/* Length of the pipelined RCPT lines at the start of `in`; 0: not one. */
+size_t gw_rcpt_frame(struct str in);
+enum next gw_on_rcpts(struct gw_smtp *s, struct str lines);
+
+/* gw_smtp_data.c */
+enum next gw_on_data(struct gw_smtp *s, struct str arg);
+enum next gw_on_bdat(struct gw_smtp *s, struct str arg);
+size_t gw_data_frame(struct gw_smtp *s, struct str in);
+enum next gw_data_chunk(struct gw_smtp *s, struct str in);
+enum next gw_bdat_chunk(struct gw_smtp *s, struct str in);
+
+/* gw_smtp_commit.c */
+enum next gw_commit(struct gw_smtp *s);
+enum next gw_commit_wake(struct gw_smtp *s);
+void gw_pending_drop(struct gw_smtp *s);
+
+/*
+ * gw_smtp_sender.c: may the submitter say this?  False: *out is what to do
+ * next, the reply has been sent.
+ */
+bool gw_sender_from_ok(struct gw_smtp *s, struct str from, enum next *out);
+bool gw_sender_header_ok(struct gw_smtp *s, enum next *out);
+
+/* gw_smtp_auth.c */
+enum next gw_on_auth(struct gw_smtp *s, struct str arg);
+enum next gw_auth_line(struct gw_smtp *s, struct str line);
+/* Mechanisms to announce now, "" for none. */
+struct str gw_auth_mechs(struct gw_smtp *s);
+/* Forget a half-done exchange. */
+void gw_auth_reset(struct gw_smtp *s);
+
+#endif

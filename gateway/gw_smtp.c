@@ -1,0 +1,470 @@
+/*
+ * The dialogue of RFC 5321: a table row per command says in which phases it
+ * is legal; the engine checks that, so handlers never do.  Lines end in CRLF
+ * and in nothing else: a line with a bare CR or LF is refused and the session
+ * ended, because whoever sends one may see line ends where we do not.
+ */
+#include "gateway/gw_session.h"
+
+#include "mail/smtp_syntax.h"
+
+static enum next on_ehlo(struct gw_smtp *, struct str);
+static enum next on_helo(struct gw_smtp *, struct str);
+static enum next on_mail(struct gw_smtp *, struct str);
+static enum next on_rcpt(struct gw_smtp *, struct str);
+static enum next on_rset(struct gw_smtp *, struct str);
+static enum next on_noop(struct gw_smtp *, struct str);
+static enum next on_vrfy(struct gw_smtp *, struct str);
+static enum next on_help(struct gw_smtp *, struct str);
+static enum next on_quit(struct gw_smtp *, struct str);
+static enum next on_starttls(struct gw_smtp *, struct str);
+static enum next on_stranger(struct gw_smtp *, struct str);
+
+enum {
+	F_CLEAR = 1, /* allowed on submission before STARTTLS */
+	F_ALONE = 2, /* takes no argument */
+};
+
+static const struct verb {
+	struct str name;
+	unsigned phases;
+	unsigned flags;
+	enum next (*run)(struct gw_smtp *, struct str arg);
+} verbs[] = {
+	{ STR_INIT("EHLO"), PH_ANY, F_CLEAR, on_ehlo },
+	{ STR_INIT("HELO"), PH_ANY, F_CLEAR, on_helo },
+	{ STR_INIT("MAIL"), PH_READY, 0, on_mail },
+	{ STR_INIT("RCPT"), PH_MAIL | PH_RCPT, 0, on_rcpt },
+	{ STR_INIT("DATA"), PH_RCPT, F_ALONE, gw_on_data },
+	{ STR_INIT("BDAT"), PH_ANY, 0, gw_on_bdat },
+	{ STR_INIT("RSET"), PH_ANY, F_CLEAR | F_ALONE, on_rset },
+	{ STR_INIT("NOOP"), PH_ANY, F_CLEAR, on_noop },
+	{ STR_INIT("VRFY"), PH_ANY, 0, on_vrfy },
+	{ STR_INIT("HELP"), PH_ANY, F_CLEAR, on_help },
+	{ STR_INIT("QUIT"), PH_ANY, F_CLEAR | F_ALONE, on_quit },
+	{ STR_INIT("STARTTLS"), PH_ANY, F_CLEAR | F_ALONE, on_starttls },
+	{ STR_INIT("AUTH"), PH_ANY, F_CLEAR, gw_on_auth },
+	/* A browser was made to speak to us: say no more to it. */
+	{ STR_INIT("GET"), PH_ANY, F_CLEAR, on_stranger },
+	{ STR_INIT("POST"), PH_ANY, F_CLEAR, on_stranger },
+	{ STR_INIT("CONNECT"), PH_ANY, F_CLEAR, on_stranger },
+};
+
+enum next
+gw_reply(struct gw_smtp *s, int code, const char *status, const char *text)
+{
+	struct str line =
+	    status ? str_fmt(&s->unit, "%d %s %s\r\n", code, status, text)
+		   : str_fmt(&s->unit, "%d %s\r\n", code, text);
+
+	if (netd_write(s->c, line) != RC_OK)
+		return NEXT_ABORT;
+	if (code == 421 || code == 221)
+		return NEXT_CLOSE;
+	if (code >= 400 && ++s->errors >= s->conf->smtp_errors_max) {
+		log_info(s->log, "smtp.errors", KVU("errors", s->errors),
+		    KV("client", netd_peer_ip(s->c)));
+		line = str_fmt(&s->unit, "421 4.7.0 %s Too many errors\r\n",
+		    s->conf->hostname);
+		return netd_write(s->c, line) == RC_OK ? NEXT_CLOSE
+						       : NEXT_ABORT;
+	}
+	return NEXT_INPUT;
+}
+
+struct deadline
+gw_dir_deadline(const struct gw_smtp *s)
+{
+	return deadline_in(s->conf->directory_timeout_ms);
+}
+
+void
+gw_tx_reset(struct gw_smtp *s)
+{
+	struct gw_tx *tx = &s->tx;
+
+	gw_body_reset(&tx->body);
+	arena_reset(&tx->a);
+	tx->from = STR("");
+	tx->rcpt = NULL;
+	tx->nrcpt = tx->rcpt_size = 0;
+	tx->bdat_refused = tx->too_big = tx->failed = false;
+	if (s->phase != PH_START)
+		s->phase = PH_READY;
+}
+
+static bool
+announce(struct gw_smtp *s, struct buf *b)
+{
+	struct str mechs = gw_auth_mechs(s);
+	enum rc rc;
+
+	rc = buf_fmt(b,
+	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
+	    "250-CHUNKING\r\n",
+	    s->conf->hostname, (unsigned long long)s->conf->message_size_max);
+	if (rc == RC_OK && netd_has_tls(s->c) && !netd_is_tls(s->c))
+		rc = buf_add(b, STR("250-STARTTLS\r\n"));
+	if (rc == RC_OK && mechs.n)
+		rc = buf_fmt(b, "250-AUTH %.*s\r\n", STRF(mechs));
+	if (rc == RC_OK)
+		rc = buf_add(b, STR("250 ENHANCEDSTATUSCODES\r\n"));
+	return rc == RC_OK;
+}
+
+static enum next
+greet(struct gw_smtp *s, struct str arg, bool esmtp)
+{
+	AUTO_BUF b;
+
+	arg = str_trim(arg);
+	if (!mail_helo_ok(arg))
+		return gw_reply(s, 501, "5.5.4",
+		    "A domain or an address literal is needed");
+	arena_reset(&s->a);
+	s->helo = str_dup(&s->a, arg);
+	s->esmtp = esmtp;
+	gw_tx_reset(s);
+	s->phase = PH_READY;
+	buf_init(&b, 4096);
+	if (!esmtp) {
+		if (buf_fmt(&b, "250 %s\r\n", s->conf->hostname) != RC_OK)
+			return NEXT_ABORT;
+	} else if (!announce(s, &b)) {
+		return NEXT_ABORT;
+	}
+	return netd_write(s->c, buf_str(&b)) == RC_OK ? NEXT_INPUT : NEXT_ABORT;
+}
+
+static enum next
+on_ehlo(struct gw_smtp *s, struct str arg)
+{
+	return greet(s, arg, true);
+}
+
+static enum next
+on_helo(struct gw_smtp *s, struct str arg)
+{
+	return greet(s, arg, false);
+}
+
+/* MAIL: parse, check SIZE (RFC 1870 section 6.1) and the sender's right. */
+static enum next
+on_mail(struct gw_smtp *s, struct str arg)
+{
+	struct mail_smtp_args args;
+	struct mail_from_params params;
+	struct str bad, from;
+	unsigned ext = MAIL_EXT_SIZE | MAIL_EXT_8BITMIME;
+	enum next next;
+
+	if (s->submission && !s->authenticated)
+		return gw_reply(s, 530, "5.7.0", "Authentication required");
+	if (mail_smtp_from(&s->tx.a, arg, &args) != RC_OK ||
+	    args.path.no_domain)
+		return gw_reply(s, 501, "5.1.7", "Bad sender address syntax");
+	if (s->submission)
+		ext |= MAIL_EXT_AUTH;
+	switch (mail_smtp_from_params(&s->unit, &args, ext, &params, &bad)) {
+	case RC_OK:
+		break;
+	case RC_DENY:
+		return gw_reply(
+		    s, 555, "5.5.4", "Parameter of MAIL not implemented");
+	default:
+		return gw_reply(s, 501, "5.5.4", "Bad parameter of MAIL");
+	}
+	if (params.has_size && params.size > s->conf->message_size_max)
+		return gw_reply(s, 552, "5.3.4", "Message size exceeds limit");
+	from = args.path.null_path ? STR("")
+				   : mail_addr_text(&s->tx.a, &args.path.addr);
+	if (s->submission && !gw_sender_from_ok(s, from, &next))
+		return next;
+	s->tx.from = from;
+	s->tx.from_addr = args.path.addr;
+	s->phase = PH_MAIL;
+	return gw_reply(s, 250, "2.1.0", "Sender ok");
+}
+
+/* Only a RCPT that stands alone comes here in the wrong phase or form. */
+static enum next
+on_rcpt(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	return gw_reply(s, 501, "5.5.4", "Bad recipient");
+}
+
+static enum next
+on_rset(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	gw_tx_reset(s);
+	return gw_reply(s, 250, "2.0.0", "Ok");
+}
+
+static enum next
+on_noop(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	return gw_reply(s, 250, "2.0.0", "Ok");
+}
+
+/* RFC 5321 section 3.5.3: we do not say who is here. */
+static enum next
+on_vrfy(struct gw_smtp *s, struct str arg)
+{
+	if (str_trim(arg).n == 0)
+		return gw_reply(s, 501, "5.5.4", "VRFY wants an address");
+	return gw_reply(s, 252, "2.5.2",
+	    "Cannot verify, but will take mail and try to deliver it");
+}
+
+static enum next
+on_help(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	return gw_reply(s, 214, "2.0.0",
+	    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT "
+	    "STARTTLS; see RFC 5321");
+}
+
+static enum next
+on_quit(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	return gw_reply(s, 221, "2.0.0", "Bye");
+}
+
+static enum next
+on_starttls(struct gw_smtp *s, struct str arg)
+{
+	enum next next;
+
+	(void)arg;
+	if (netd_is_tls(s->c))
+		return gw_reply(s, 503, "5.5.1", "TLS is active already");
+	if (!netd_has_tls(s->c))
+		return gw_reply(s, 454, "4.7.0", "TLS is not available");
+	if (s->phase & PH_TX)
+		return gw_reply(s, 503, "5.5.1", "Not within a transaction");
+	next = gw_reply(s, 220, "2.0.0", "Ready to start TLS");
+	return next == NEXT_INPUT ? NEXT_TLS : next;
+}
+
+static enum next
+on_stranger(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	log_info(s->log, "smtp.stranger", KV("client", netd_peer_ip(s->c)));
+	return gw_reply(s, 421, "4.7.0", "This is not a web server");
+}
+
+/* RFC 3207 section 4.2: nothing said in clear is remembered. */
+static void
+forget(struct gw_smtp *s)
+{
+	gw_tx_reset(s);
+	gw_auth_reset(s);
+	arena_reset(&s->a);
+	s->helo = STR("");
+	s->esmtp = false;
+	s->phase = PH_START;
+}
+
+static bool
+phase_ok(const struct gw_smtp *s, const struct verb *v)
+{
+	return (v->phases & s->phase) != 0;
+}
+
+static enum next
+out_of_order(struct gw_smtp *s, const struct verb *v)
+{
+	if (s->phase == PH_START)
+		return gw_reply(s, 503, "5.5.1", "Say EHLO first");
+	if (v->run == gw_on_data && s->phase == PH_MAIL)
+		return gw_reply(s, 554, "5.5.1", "No valid recipients");
+	if (v->run == on_mail)
+		return gw_reply(s, 503, "5.5.1", "Nested MAIL command");
+	return gw_reply(s, 503, "5.5.1", "Bad sequence of commands");
+}
+
+/* One command line without its CRLF. */
+static enum next
+command(struct gw_smtp *s, struct str line)
+{
+	struct str word = str_word(&line);
+
+	for (size_t i = 0; i < COUNT(verbs); i++) {
+		const struct verb *v = &verbs[i];
+
+		if (!str_ieq(word, v->name))
+			continue;
+		if (s->submission && !netd_is_tls(s->c) && netd_has_tls(s->c) &&
+		    !(v->flags & F_CLEAR))
+			return gw_reply(s, 530, "5.7.0",
+			    "Must issue a STARTTLS command first");
+		if (!phase_ok(s, v))
+			return out_of_order(s, v);
+		if ((v->flags & F_ALONE) && str_trim(line).n)
+			return gw_reply(
+			    s, 501, "5.5.4", "This command takes no argument");
+		return v->run(s, line);
+	}
+	return gw_reply(s, 500, "5.5.2", "Command not recognised");
+}
+
+/* Cut one line off the unit; false when it does not end in a lone CRLF. */
+static bool
+clean_line(struct str unit, struct str *out)
+{
+	if (unit.n < 2 || unit.p[unit.n - 2] != '\r' ||
+	    unit.p[unit.n - 1] != '\n')
+		return false;
+	*out = str_sub(unit, 0, unit.n - 2);
+	return str_chr(*out, '\r') == out->n && str_chr(*out, '\n') == out->n;
+}
+
+static enum next
+line_unit(struct gw_smtp *s, struct str unit)
+{
+	bool ends = unit.p[unit.n - 1] == '\n';
+	struct str line;
+
+	if (s->skipping || !ends) { /* longer than GW_LINE_MAX */
+		s->skipping = !ends;
+		if (s->skipping)
+			return NEXT_INPUT;
+		gw_auth_reset(s);
+		return gw_reply(s, 500, "5.5.2", "Line too long");
+	}
+	if ((s->phase & (PH_MAIL | PH_RCPT)) && gw_rcpt_frame(unit))
+		return gw_on_rcpts(s, unit);
+	if (!clean_line(unit, &line)) {
+		log_info(s->log, "smtp.bare_line_end",
+		    KV("client", netd_peer_ip(s->c)));
+		gw_reply(s, 500, "5.5.2", "Lines end in CRLF and nothing else");
+		return NEXT_CLOSE;
+	}
+	if (s->phase == PH_AUTH)
+		return gw_auth_line(s, line);
+	if (str_chr(line, '\0') < line.n)
+		return gw_reply(s, 500, "5.5.2", "NUL in command");
+	return command(s, line);
+}
+
+static enum next
+data_unit(struct gw_smtp *s, struct str in)
+{
+	switch (s->phase) {
+	case PH_DATA:
+		return gw_data_chunk(s, in);
+	case PH_BDAT:
+		return gw_bdat_chunk(s, in);
+	default:
+		return line_unit(s, in);
+	}
+}
+
+static enum next
+unit(void *session, struct netd_conn *c, const struct netd_unit *u)
+{
+	struct gw_smtp *s = session;
+	enum next next = NEXT_INPUT;
+
+	(void)c;
+	switch (u->kind) {
+	case UNIT_OPEN:
+		next = netd_write(
+			   s->c, str_fmt(&s->unit, "220 %s ESMTP Gatepost\r\n",
+				     s->conf->hostname)) == RC_OK
+			   ? NEXT_INPUT
+			   : NEXT_ABORT;
+		break;
+	case UNIT_DATA:
+		next = data_unit(s, u->data);
+		break;
+	case UNIT_WAKE:
+		next = gw_commit_wake(s);
+		break;
+	case UNIT_TLS:
+		forget(s);
+		break;
+	case UNIT_DRAINED:
+		break;
+	case UNIT_TIMEOUT:
+		next = gw_reply(s, 421, "4.4.2", "Timeout, closing");
+		break;
+	case UNIT_TOO_LONG:
+		next = gw_reply(s, 421, "4.3.0", "Too much input, closing");
+		break;
+	case UNIT_STOP:
+		next = gw_reply(s, 421, "4.3.2", "Service shutting down");
+		break;
+	}
+	arena_reset(&s->unit);
+	return next;
+}
+
+static size_t
+frame(void *session, struct str in)
+{
+	struct gw_smtp *s = session;
+	size_t n, lf;
+
+	if (s->phase == PH_DATA)
+		return gw_data_frame(s, in);
+	if (s->phase == PH_BDAT)
+		return (size_t)MIN(in.n, MIN(s->tx.bdat_left, 64u << 10));
+	if (s->phase & (PH_MAIL | PH_RCPT)) {
+		n = gw_rcpt_frame(in);
+		if (n > 0)
+			return n;
+	}
+	lf = str_chr(in, '\n');
+	if (lf < in.n && lf < GW_LINE_MAX)
+		return lf + 1;
+	return in.n >= GW_LINE_MAX ? GW_LINE_MAX : 0;
+}
+
+static void *
+session_open(void *ctx, struct netd_conn *c)
+{
+	struct gw *gw = ctx;
+	struct gw_smtp *s = xcalloc(1, sizeof(*s));
+
+	s->gw = gw;
+	s->conf = gw_conf(gw);
+	s->c = c;
+	s->log = netd_log(c);
+	s->submission = netd_tag(c) != GW_MX;
+	s->phase = PH_START;
+	gw_body_init(&s->tx.body, gw, s->conf->memory_body_max);
+	netd_set_timeout(c, (int)s->conf->smtp_timeout_s * 1000);
+	return s;
+}
+
+static void
+session_close(void *session)
+{
+	struct gw_smtp *s = session;
+
+	gw_pending_drop(s);
+	gw_auth_reset(s);
+	gw_body_reset(&s->tx.body);
+	buf_free(&s->tx.body.head);
+	arena_free(&s->tx.a);
+	arena_free(&s->a);
+	arena_free(&s->login);
+	arena_free(&s->auth_a);
+	arena_free(&s->unit);
+	conf_unref(&s->conf);
+	xfree(s);
+}
+
+const struct netd_ops gw_smtp_ops = {
+	.open = session_open,
+	.frame = frame,
+	.unit = unit,
+	.close = session_close,
+};

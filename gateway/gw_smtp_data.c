@@ -1,0 +1,171 @@
+/*
+ * DATA and BDAT.  The body is read to its true end whatever is wrong with it,
+ * so that sender and receiver agree on what is a command (smuggling), and is
+ * refused after that: a bare CR or LF with 550 5.6.0, too many bytes with
+ * 552 5.3.4, trouble of ours with 451.
+ */
+#include "gateway/gw_session.h"
+#include "mail/smtp_syntax.h"
+
+#define OVERSIZE_FACTOR 4u /* past that we do not read on politely */
+
+enum next
+gw_on_data(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	mail_dot_init(&s->tx.dot);
+	s->phase = PH_DATA;
+	return gw_reply(s, 354, NULL, "End data with <CR><LF>.<CR><LF>");
+}
+
+/*
+ * A unit ends where the message ends: run a copy of the decoder ahead, which
+ * costs one memchr pass over bytes that are in the cache anyway.
+ */
+size_t
+gw_data_frame(struct gw_smtp *s, struct str in)
+{
+	struct mail_dot d = s->tx.dot;
+	struct str rest = str_sub(in, 0, 64u << 10), slice;
+	size_t n = rest.n;
+
+	while (mail_dot_next(&d, &rest, &slice))
+		;
+	return n - rest.n;
+}
+
+/* Keep it, unless the message is refused at its end anyway. */
+static void
+body_add(struct gw_smtp *s, struct str slice)
+{
+	struct gw_tx *tx = &s->tx;
+
+	if (tx->too_big || tx->failed) {
+		tx->body.size += slice.n;
+		return;
+	}
+	if (tx->body.size + slice.n > s->conf->message_size_max) {
+		uint64_t size = tx->body.size + slice.n;
+
+		gw_body_reset(&tx->body);
+		tx->body.size = size;
+		tx->too_big = true;
+	} else if (gw_body_add(&tx->body, slice) != RC_OK) {
+		uint64_t size = tx->body.size + slice.n;
+
+		gw_body_reset(&tx->body);
+		tx->body.size = size;
+		tx->failed = true;
+	}
+}
+
+static bool
+endless(const struct gw_smtp *s)
+{
+	return s->tx.body.size >
+	       s->conf->message_size_max * OVERSIZE_FACTOR + (1u << 20);
+}
+
+/* The message is complete: refuse it or hand it over. */
+static enum next
+complete(struct gw_smtp *s, bool bare)
+{
+	s->phase = PH_READY; /* for gw_tx_reset on each way out */
+	if (bare) {
+		log_info(s->log, "message.bare_line_end",
+		    KV("from", s->tx.from), KV("client", netd_peer_ip(s->c)));
+		gw_tx_reset(s);
+		return gw_reply(s, 550, "5.6.0",
+		    "Message has a bare CR or LF; lines end in CRLF");
+	}
+	if (s->tx.too_big) {
+		gw_tx_reset(s);
+		return gw_reply(s, 552, "5.3.4", "Message size exceeds limit");
+	}
+	if (s->tx.failed || gw_body_finish(&s->tx.body) != RC_OK) {
+		gw_tx_reset(s);
+		return gw_reply(
+		    s, 451, "4.3.0", "Cannot store the message now");
+	}
+	return gw_commit(s);
+}
+
+enum next
+gw_data_chunk(struct gw_smtp *s, struct str in)
+{
+	struct str slice;
+
+	while (mail_dot_next(&s->tx.dot, &in, &slice))
+		body_add(s, slice);
+	if (s->tx.dot.done)
+		return complete(s, s->tx.dot.crlf.bare);
+	if (endless(s))
+		return gw_reply(
+		    s, 421, "4.3.4", "Message far too big, closing");
+	return NEXT_INPUT;
+}
+
+/* After a whole chunk of BDAT (RFC 3030 section 2). */
+static enum next
+chunk_done(struct gw_smtp *s)
+{
+	struct gw_tx *tx = &s->tx;
+
+	if (tx->bdat_refused) {
+		tx->bdat_refused = false;
+		gw_tx_reset(s);
+		return gw_reply(s, 503, "5.5.1", "BDAT needs MAIL and RCPT");
+	}
+	s->phase = PH_CHUNKS;
+	if (!tx->bdat_last)
+		return gw_reply(s, 250, "2.0.0", "Chunk received");
+	/* The last line may lack its CRLF; we write it once, whole. */
+	if (!tx->crlf.bare && !tx->crlf.cr && !tx->crlf.line_done)
+		body_add(s, STR("\r\n"));
+	return complete(s, tx->crlf.bare || tx->crlf.cr);
+}
+
+enum next
+gw_bdat_chunk(struct gw_smtp *s, struct str in)
+{
+	struct gw_tx *tx = &s->tx;
+
+	assert(in.n <= tx->bdat_left);
+	tx->bdat_left -= in.n;
+	if (!tx->bdat_refused) {
+		mail_crlf_feed(&tx->crlf, in);
+		body_add(s, in);
+	}
+	if (tx->bdat_left > 0)
+		return endless(s) ? gw_reply(s, 421, "4.3.4",
+					"Message far too big, closing")
+				  : NEXT_INPUT;
+	return chunk_done(s);
+}
+
+/*
+ * BDAT is legal in any phase, because its bytes follow without waiting: when
+ * it comes at the wrong time they are read and thrown away.
+ */
+enum next
+gw_on_bdat(struct gw_smtp *s, struct str arg)
+{
+	struct gw_tx *tx = &s->tx;
+	struct mail_bdat b;
+
+	if (mail_bdat_parse(arg, UINT32_MAX, &b) != RC_OK) {
+		gw_reply(s, 501, "5.5.4", "Bad size of BDAT, closing");
+		return NEXT_CLOSE; /* what follows may not be commands */
+	}
+	tx->bdat_refused = !(s->phase & (PH_RCPT | PH_CHUNKS));
+	if (s->phase == PH_RCPT)
+		mail_crlf_init(&tx->crlf);
+	tx->bdat_left = b.size;
+	tx->bdat_last = b.last;
+	if (tx->bdat_refused && s->phase == PH_START)
+		s->phase = PH_READY;
+	if (b.size == 0)
+		return chunk_done(s);
+	s->phase = PH_BDAT;
+	return NEXT_INPUT;
+}

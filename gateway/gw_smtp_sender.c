@@ -1,0 +1,116 @@
+/*
+ * Submission: a person sends as themself.  MAIL FROM and every mailbox in
+ * From must be theirs by the directory (the null return path is theirs when
+ * From is); what RFC 6409 section 8 lets us add, Date and Message-ID, is
+ * added when it is missing.
+ */
+#include "gateway/gw_session.h"
+#include "mail/addrlist.h"
+#include "mail/header.h"
+#include "mail/trace.h"
+
+#define HEADER_MAX  (256u << 10) /* of a submitted message */
+#define SENDERS_MAX 100u
+
+/* One question for all; false and a reply unless all are RC_OK. */
+static bool
+ask(struct gw_smtp *s, const struct str *addresses, size_t n, int code,
+    const char *text, enum next *out)
+{
+	enum rc *verdict = arena_calloc(&s->unit, n, sizeof(*verdict));
+
+	if (dir_may_send(s->gw->dir, s->account.id, addresses, n,
+		gw_dir_deadline(s), verdict) != RC_OK) {
+		*out =
+		    gw_reply(s, 451, "4.3.0", "Cannot look up the sender now");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (verdict[i] == RC_OK)
+			continue;
+		log_info(s->log, "sender.refuse", KV("as", addresses[i]),
+		    KV("account", s->account.login),
+		    KVC("rc", rc_name(verdict[i])));
+		*out = verdict[i] == RC_TEMP
+			   ? gw_reply(s, 451, "4.3.0",
+				 "Cannot look up the sender now")
+			   : gw_reply(s, code, "5.7.1", text);
+		return false;
+	}
+	return true;
+}
+
+bool
+gw_sender_from_ok(struct gw_smtp *s, struct str from, enum next *out)
+{
+	if (from.n == 0)
+		return true;
+	return ask(
+	    s, &from, 1, 553, "The sender address is not yours to use", out);
+}
+
+static enum rc
+add_missing(struct gw_smtp *s, struct str header)
+{
+	struct gw_tx *tx = &s->tx;
+	struct mail_date now = { tx->received_at, 0 };
+	struct mail_field f;
+	AUTO_BUF b;
+	enum rc rc = RC_OK;
+
+	buf_init(&b, 2048);
+	if (!mail_header_find(header, STR("Date"), &f))
+		rc = mail_trace_date(&b, now);
+	if (rc == RC_OK && !mail_header_find(header, STR("Message-ID"), &f))
+		rc = mail_trace_message_id(&b,
+		    str_hex(&s->unit, str_n(tx->id, sizeof(tx->id))),
+		    str_c(s->conf->hostname));
+	if (rc == RC_OK)
+		tx->edits = str_dup(&tx->a, buf_str(&b));
+	return rc;
+}
+
+bool
+gw_sender_header_ok(struct gw_smtp *s, enum next *out)
+{
+	struct str header, *texts;
+	struct addr *from;
+	size_t n;
+
+	switch (gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header)) {
+	case RC_OK:
+		break;
+	case RC_BAD:
+		*out = gw_reply(s, 552, "5.3.4", "Message header too large");
+		return false;
+	default:
+		*out = gw_reply(s, 451, "4.3.0", "Cannot read the message");
+		return false;
+	}
+	switch (mail_senders_of(&s->unit, header, &from, &n)) {
+	case RC_OK:
+		break;
+	case RC_NOENT:
+		*out = gw_reply(s, 550, "5.6.0", "The message has no From");
+		return false;
+	default:
+		*out = gw_reply(s, 550, "5.6.0",
+		    "The From field is not one clear list of addresses");
+		return false;
+	}
+	if (n > SENDERS_MAX) {
+		*out = gw_reply(s, 550, "5.6.0", "Too many addresses in From");
+		return false;
+	}
+	texts = arena_calloc(&s->unit, n, sizeof(*texts));
+	for (size_t i = 0; i < n; i++)
+		texts[i] = mail_addr_text(&s->unit, &from[i]);
+	if (!ask(s, texts, n, 550, "An address in From is not yours to use",
+		out))
+		return false;
+	if (add_missing(s, header) != RC_OK) {
+		*out = gw_reply(s, 451, "4.3.0", "Cannot complete the header");
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,13 @@
+noinst_LIBRARIES += libgw.a
+libgw_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
+libgw_a_SOURCES = \
+	%D%/gw.h %D%/gw.c \
+	%D%/gw_body.h %D%/gw_body.c \
+	%D%/gw_sasl.h %D%/gw_sasl.c \
+	%D%/gw_session.h \
+	%D%/gw_smtp.h %D%/gw_smtp.c \
+	%D%/gw_smtp_rcpt.c \
+	%D%/gw_smtp_data.c \
+	%D%/gw_smtp_commit.c \
+	%D%/gw_smtp_sender.c \
+	%D%/gw_smtp_auth.c

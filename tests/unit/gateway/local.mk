@@ -1,0 +1,6 @@
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/gateway/gw_smtp_test
+tests_unit_gateway_gw_smtp_test_SOURCES = %D%/gw_smtp_test.c \
+	%D%/fake_netd.h %D%/fake_netd.c
+tests_unit_gateway_gw_smtp_test_LDADD = libgw.a $(MAIL_LIBS) $(CMOCKA_LIBS)
+endif
