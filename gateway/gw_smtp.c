@@ -61,7 +61,8 @@ gw_reply(struct gw_smtp *s, int code, const char *status, const char *text)
 		return NEXT_ABORT;
 	if (code == 421 || code == 221)
 		return NEXT_CLOSE;
-	if (code >= 400 && ++s->errors >= s->conf->smtp_errors_max) {
+	/* A 4xx is our trouble and no fault of the client's. */
+	if (code >= 500 && ++s->errors >= s->conf->smtp_errors_max) {
 		log_info(s->log, "smtp.errors", KVU("errors", s->errors),
 		    KV("client", netd_peer_ip(s->c)));
 		line = str_fmt(&s->unit, "421 4.7.0 %s Too many errors\r\n",
