@@ -116,7 +116,7 @@ announce(struct gw_smtp *s, struct buf *b)
 static enum next
 greet(struct gw_smtp *s, struct str arg, bool esmtp)
 {
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	arg = str_trim(arg);
 	if (!mail_helo_ok(arg))

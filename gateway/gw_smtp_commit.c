@@ -117,7 +117,7 @@ write_trace(struct gw_smtp *s)
 		.authenticated = s->authenticated,
 		.when = { tx->received_at, 0 },
 	};
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (netd_is_tls(s->c))
 		r.tls = str_fmt(&s->unit, "%s %s", tls.version, tls.cipher);

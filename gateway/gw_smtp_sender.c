@@ -55,7 +55,7 @@ add_missing(struct gw_smtp *s, struct str header)
 	struct gw_tx *tx = &s->tx;
 	struct mail_date now = { tx->received_at, 0 };
 	struct mail_field f;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	enum rc rc = RC_OK;
 
 	buf_init(&b, 2048);

@@ -94,7 +94,7 @@ fake_run(struct fake *f, struct str input, size_t step)
 {
 	struct netd_conn c = { f };
 	void *s = gw_smtp_ops.open(&f->gw, &c);
-	AUTO_BUF in;
+	AUTO_BUF in = { 0 };
 	bool go;
 
 	buf_init(&in, 1u << 20);

@@ -337,7 +337,7 @@ large_bodies(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++)
 		for (unsigned memory = 0; memory < 2; memory++) {
-			AUTO_BUF in;
+			AUTO_BUF in = { 0 };
 			struct fake f;
 			size_t lines = sizes[i] / 10;
 
@@ -362,7 +362,7 @@ static void
 too_large_is_552(void **state)
 {
 	AUTO_ARENA a = { 0 };
-	AUTO_BUF in;
+	AUTO_BUF in = { 0 };
 	struct fake f;
 
 	(void)state;
