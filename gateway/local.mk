@@ -4,6 +4,7 @@ libgw_a_SOURCES = \
 	%D%/gw.h %D%/gw.c \
 	%D%/gw_body.h %D%/gw_body.c \
 	%D%/gw_sasl.h %D%/gw_sasl.c \
+	%D%/gw_tls.h %D%/gw_tls.c \
 	%D%/gw_session.h \
 	%D%/gw_smtp.h %D%/gw_smtp.c \
 	%D%/gw_smtp_rcpt.c \

@@ -1,0 +1,182 @@
+/*
+ * gatepost-gateway: what faces the Internet.  Role mx serves port 25, role
+ * access submission and the login of IMAP.  It can open no mailbox and holds
+ * no directory password; all it may write is unnamed spool files.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/gw_smtp.h"
+#include "gateway/gw_tls.h"
+#include "lib/proc.h"
+
+#define LISTENERS_MAX 64u
+#define UNIT_MAX      (128u << 10)
+#define BACKEND_CONNS 64u
+
+struct main {
+	struct gw gw;
+	struct netd *netd;
+};
+
+static const struct port {
+	const char *role, *name;
+	enum gw_port tag;
+	bool implicit_tls;
+	const struct netd_ops *ops;
+} ports[] = {
+	{ "mx", "listen.smtp", GW_MX, false, &gw_smtp_ops },
+	{ "access", "listen.submission", GW_SUBMISSION, false, &gw_smtp_ops },
+	{ "access", "listen.submissions", GW_SUBMISSIONS, true, &gw_smtp_ops },
+};
+
+static void
+on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
+{
+	struct main *m = ctx;
+	struct tls_ctx *tls;
+
+	gw_conf_set(&m->gw, conf_ref(conf));
+	if (gw_tls_load(&m->gw.log, in, &tls) == RC_OK) {
+		netd_set_tls(m->netd, tls);
+		tls_ctx_unref(&tls);
+	}
+}
+
+static void
+on_status(void *ctx, struct ipc_msg *out)
+{
+	struct main *m = ctx;
+	uint64_t now, accepted, refused;
+
+	netd_stats(m->netd, &now, &accepted, &refused);
+	ipc_put_u64(out, "sessions", now);
+	ipc_put_u64(out, "connections", accepted);
+	ipc_put_u64(out, "connections_refused", refused);
+	ipc_put_u64(out, "messages_accepted", m->gw.accepted);
+	ipc_put_u64(out, "messages_deferred", m->gw.deferred);
+	ipc_put_u64(out, "messages_refused", m->gw.refused);
+	ipc_put_u64(out, "logins", m->gw.logins);
+	ipc_put_u64(out, "login_failures", m->gw.login_failures);
+}
+
+static void
+on_check(void *ctx, struct ipc_msg *out)
+{
+	struct main *m = ctx;
+	AUTO_ARENA a = { 0 };
+	AUTO_FD fd =
+	    open(m->gw.spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct str tried =
+	    str_fmt(&a, "make a spool file in %s", m->gw.spool_dir);
+	char why[128];
+
+	if (fd >= 0)
+		proc_check_line(out, PROC_GOOD, tried, STR("it can"), STR(""));
+	else
+		proc_check_line(out, PROC_FAIL, tried,
+		    str_c(strerror_r(errno, why, sizeof(why))),
+		    STR("the directory must exist, belong to this user, and "
+			"be on a file system with O_TMPFILE"));
+}
+
+static void
+on_stop(void *ctx, struct deadline dl)
+{
+	struct main *m = ctx;
+
+	netd_stop(&m->netd, dl);
+}
+
+static size_t
+take_listeners(struct proc *p, struct gw *gw, struct netd_listener *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT(ports); i++) {
+		const struct port *port = &ports[i];
+		int fd;
+
+		if (!str_eq(str_c(port->role), str_c(p->role)))
+			continue;
+		while (n < LISTENERS_MAX &&
+		       (fd = proc_take_fd(p, port->name)) >= 0)
+			l[n++] = (struct netd_listener){ .fd = fd,
+				.implicit_tls = port->implicit_tls,
+				.ops = port->ops,
+				.ctx = gw,
+				.tag = port->tag };
+	}
+	return n;
+}
+
+static struct netd *
+serve(struct proc *p, struct main *m, struct tls_ctx *tls)
+{
+	struct netd_listener listeners[LISTENERS_MAX];
+	const struct conf *conf = p->conf;
+	bool mx = str_eq(str_c(p->role), STR("mx"));
+	AUTO_ARENA a = { 0 };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct netd_conf nc = {
+		.name = p->role,
+		.reactors = (unsigned)MIN(MAX(cores, 1), 16),
+		.workers = conf->workers,
+		.max_sessions = mx ? conf->smtp_sessions_max
+				   : conf->submission_sessions_max +
+					 conf->imap_sessions_max,
+		.busy = mx ? str_fmt(&a, "421 4.3.2 %s Too many sessions\r\n",
+				 conf->hostname)
+			   : STR(""),
+		.in_max = UNIT_MAX,
+		.out_high = 64u << 10,
+		.out_low = 16u << 10,
+		.first_timeout_ms = 60000,
+		.handshake_timeout_ms = 30000,
+		.min_rate = 100,
+		.listeners = listeners,
+		.nlisteners = take_listeners(p, &m->gw, listeners),
+		.tls = tls,
+	};
+
+	return netd_start(&p->log, &nc);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct main m = { 0 };
+	struct proc p;
+	struct tls_ctx *tls = NULL;
+	struct ipc_in in;
+	AUTO_ARENA a = { 0 };
+	const char *write[2] = { NULL, NULL };
+
+	proc_begin(&p, argc, argv);
+	m.gw.log = p.log;
+	m.gw.conf = conf_ref(p.conf);
+	pthread_mutex_init(&m.gw.lock, NULL);
+	m.gw.spool_dir = str_fmt(&a, "%s/spool", p.conf->run_dir).p;
+	write[0] = m.gw.spool_dir;
+	ipc_in_init(&in, &p.start);
+	if (gw_tls_load(&p.log, &in, &tls) == RC_BAD)
+		return 78;
+	proc_confine(&p, &(struct sandbox){ .write = write });
+
+	m.gw.imap_path = proc_ipc_path(&p, "imap");
+	m.gw.dir = dir_client_new(
+	    &p.log, proc_ipc_path(&p, "directory"), BACKEND_CONNS);
+	m.gw.dlv = dlv_client_new(
+	    &p.log, proc_ipc_path(&p, "delivery"), BACKEND_CONNS);
+	m.netd = serve(&p, &m, tls);
+	tls_ctx_unref(&tls);
+	if (m.netd == NULL)
+		return 1;
+	return proc_run(&p, &(struct proc_hooks){ .reload = on_reload,
+				.status = on_status,
+				.check = on_check,
+				.stop = on_stop,
+				.ctx = &m });
+}
