@@ -26,6 +26,7 @@ struct gw {
 	struct dir_client *dir;
 	struct dlv_client *dlv;
 	const char *spool_dir;        /* unnamed files of large bodies */
+	const char *imap_path;        /* IPC socket of imap (access) */
 	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */
 	/* counters for status */
 	_Atomic uint64_t accepted, deferred, refused;

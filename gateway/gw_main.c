@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "gateway/gw_smtp.h"
