@@ -3,7 +3,6 @@ r"""Protocol transcripts: tests/proto/*.txt, played against real daemons.
 A transcript opens with "name: value" lines, then a blank line, then the talk:
 
     listen: smtp          which listener (smtp, submission, imap, ...)
-    tls: yes              handshake before the first byte
     deliver: NAME         tests/proto/NAME goes to {user} first (may repeat)
 
     # a comment
@@ -67,7 +66,7 @@ class Transcript:
             name, _, value = line.partition(":")
             if name == "deliver":
                 self.deliver.append(value.strip())
-            elif name in ("listen", "tls"):
+            elif name == "listen":
                 self.options[name] = value.strip()
             else:
                 raise RigError("%s:%d: unknown option" % (self.path, at + 1))
