@@ -34,6 +34,7 @@ struct ipc_msg {
 	int fds[IPC_FDS_MAX];
 	unsigned nfds;
 	bool bad;    /* a put did not fit */
+	size_t last; /* where the field put last begins */
 	uint16_t op; /* filled on receipt */
 	uint32_t id;
 	uint32_t extra; /* deadline left (ms) or result */

@@ -46,7 +46,7 @@ enum rpcd_next {
 
 struct rpcd_conf {
 	const char *name;
-	int listen_fd;
+	int listen_fd; /* borrowed */
 	unsigned workers;
 	unsigned max_conns;
 	const uid_t *uids; /* who may connect; our own uid always may */

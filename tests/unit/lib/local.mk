@@ -1,0 +1,12 @@
+if HAVE_CMOCKA
+lib_tests = \
+	tests/unit/lib/log_test tests/unit/lib/ipc_test \
+	tests/unit/lib/rpcd_test
+check_PROGRAMS += $(lib_tests)
+tests_unit_lib_log_test_SOURCES = %D%/log_test.c
+tests_unit_lib_log_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_ipc_test_SOURCES = %D%/ipc_test.c
+tests_unit_lib_ipc_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_rpcd_test_SOURCES = %D%/rpcd_test.c
+tests_unit_lib_rpcd_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+endif
