@@ -4,5 +4,8 @@ libmail_a_SOURCES = \
 	%D%/date.h %D%/date.c \
 	%D%/dot.h %D%/dot.c \
 	%D%/header.h %D%/header.c \
+	%D%/meta.h %D%/meta.c \
+	%D%/mime.h %D%/mime.c \
+	%D%/mime_fields.h %D%/mime_fields.c \
 	%D%/smtp_syntax.h %D%/smtp_syntax.c \
 	%D%/trace.h %D%/trace.c

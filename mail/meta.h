@@ -22,7 +22,7 @@
 
 /* Raised whenever the parser's answer or the format changes. */
 #define MAIL_META_VERSION 1
-#define MAIL_META_MAX     (8u << 20)
+#define MAIL_META_MAX     (4u << 20)
 
 /* Append the blob to *out. */
 MUST_CHECK enum rc mail_meta_encode(

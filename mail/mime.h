@@ -39,8 +39,9 @@ struct mail_param {
 };
 
 /*
- * Header fields of a message, unfolded, first one of each name.  p is NULL
- * when the field is missing.  Address fields go through
+ * Header fields of a message, unfolded.  p is NULL when the field is missing.
+ * Of a field that comes twice the first one counts; address fields are joined
+ * with a comma, so that none can hide.  Address fields go through
  * mail_addrlist_parse(), text through mail_words_decode().
  */
 struct mail_envelope {
@@ -79,21 +80,20 @@ struct mail_part {
 	uint64_t header_off; /* use mail_part_header() and mail_part_body() */
 	uint64_t header_len; /* with the empty line */
 	uint64_t body_len;   /* the body follows the header */
-	uint32_t header_lines;
 	uint64_t body_lines; /* CRLFs in the body */
 
 	struct str type;    /* as written, "text" when absent or unreadable */
 	struct str subtype; /* likewise "plain" ("rfc822" within a digest) */
-	struct mail_param *param;
+	const struct mail_param *param;
 	size_t nparam;
 	struct str id;          /* Content-ID; p NULL when absent */
 	struct str description; /* Content-Description */
 	struct str encoding;    /* "7bit" when absent */
 	struct str md5;
 	struct str disposition; /* p NULL when absent */
-	struct mail_param *dparam;
+	const struct mail_param *dparam;
 	size_t ndparam;
-	struct str *language; /* tags */
+	const struct str *language; /* tags */
 	size_t nlanguage;
 	struct str location;
 	struct mail_envelope *envelope; /* root and inner messages, else NULL */

@@ -4,6 +4,8 @@ mail_tests = \
 	%D%/date_test \
 	%D%/dot_test \
 	%D%/header_test \
+	%D%/meta_test \
+	%D%/mime_test \
 	%D%/smtp_syntax_test \
 	%D%/trace_test
 check_PROGRAMS += $(mail_tests)
@@ -21,4 +23,10 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_smtp_syntax_test_LDADD = $(mail_test_libs)
 %C%_trace_test_SOURCES = %D%/trace_test.c %D%/test.h
 %C%_trace_test_LDADD = $(mail_test_libs)
+%C%_meta_test_SOURCES = %D%/meta_test.c %D%/test.h \
+	%D%/tree.h %D%/tree.c
+%C%_meta_test_LDADD = $(mail_test_libs)
+%C%_mime_test_SOURCES = %D%/mime_test.c %D%/test.h \
+	%D%/tree.h %D%/tree.c
+%C%_mime_test_LDADD = $(mail_test_libs)
 endif
