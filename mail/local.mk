@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/addr.h %D%/addr.c \
+	%D%/addrlist.h %D%/addrlist.c %D%/senders.c \
 	%D%/date.h %D%/date.c \
 	%D%/dot.h %D%/dot.c \
 	%D%/header.h %D%/header.c \

@@ -1,6 +1,7 @@
 if HAVE_CMOCKA
 mail_tests = \
 	%D%/addr_test \
+	%D%/addrlist_test \
 	%D%/date_test \
 	%D%/dot_test \
 	%D%/header_test \
@@ -29,4 +30,6 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_mime_test_SOURCES = %D%/mime_test.c %D%/test.h \
 	%D%/tree.h %D%/tree.c
 %C%_mime_test_LDADD = $(mail_test_libs)
+%C%_addrlist_test_SOURCES = %D%/addrlist_test.c %D%/test.h
+%C%_addrlist_test_LDADD = $(mail_test_libs)
 endif

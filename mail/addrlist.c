@@ -1,0 +1,386 @@
+/*
+ * A hand-written reader of RFC 5322 section 3.4 that never gives up.  A mailbox
+ * begins as a run of words; what comes next says what they were: '<' a display
+ * name, '@' a local part, ':' a group's name, ',' or the end a mailbox without
+ * a domain.  So the words are written twice, once with blanks between them and
+ * once without.
+ *
+ * Everything read ends up in one of three rooms, each as long as the input,
+ * allocated once: no byte of input is written twice into the same room.
+ */
+#include <string.h>
+
+#include "mail/addrlist.h"
+
+#define COMMENT_DEPTH_MAX 32
+
+struct room {
+	char *p;
+	size_t n;
+};
+
+struct reader {
+	struct arena *a;
+	struct str s;
+	struct room names;  /* phrases, comments */
+	struct room words;  /* local parts */
+	struct room hosts;  /* domains, routes */
+	struct str comment; /* the last one since it was cleared */
+	struct mail_addrlist *out;
+	size_t size; /* entries allocated */
+	bool in_group;
+};
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static char
+peek(const struct reader *r)
+{
+	return r->s.n > 0 ? r->s.p[0] : '\0';
+}
+
+static void
+skip(struct reader *r)
+{
+	r->s.p++;
+	r->s.n--;
+}
+
+static void
+put(struct room *room, char c)
+{
+	room->p[room->n++] = c;
+}
+
+/* What was put since `from`. */
+static struct str
+since(const struct room *room, size_t from)
+{
+	return str_n(room->p + from, room->n - from);
+}
+
+/*
+ * One comment with the comments in it, its outer parentheses removed.  Nested
+ * too deep, it counts as running to the end.
+ */
+static void
+read_comment(struct reader *r)
+{
+	size_t from = r->names.n, depth = 0;
+
+	while (r->s.n > 0) {
+		char c = peek(r);
+
+		skip(r);
+		if (c == '(' && depth++ == 0)
+			continue;
+		if (c == ')' && --depth == 0)
+			break;
+		if (depth > COMMENT_DEPTH_MAX)
+			r->s.n = 0;
+		if (c == '\\' && r->s.n > 0) {
+			c = peek(r);
+			skip(r);
+		}
+		if (c != '\r' && c != '\n')
+			put(&r->names, c);
+	}
+	r->comment = str_trim(since(&r->names, from));
+}
+
+static void
+skip_cfws(struct reader *r)
+{
+	while (r->s.n > 0) {
+		if (peek(r) == '(')
+			read_comment(r);
+		else if (is_space(peek(r)))
+			skip(r);
+		else
+			return;
+	}
+}
+
+/* A quoted string's content, into both rooms. */
+static void
+read_quoted(struct reader *r)
+{
+	skip(r);
+	while (r->s.n > 0 && peek(r) != '"') {
+		char c = peek(r);
+
+		skip(r);
+		if (c == '\\' && r->s.n > 0) {
+			c = peek(r);
+			skip(r);
+		}
+		if (c == '\r' || c == '\n')
+			continue;
+		put(&r->names, c);
+		put(&r->words, c);
+	}
+	if (r->s.n > 0)
+		skip(r);
+}
+
+/* What ends a run of words; '(' and '"' are seen before. */
+static bool
+is_stop(char c)
+{
+	return c == '<' || c == '>' || c == '@' || c == ',' || c == ';' ||
+	       c == ':' || c == '(' || c == '"' || is_space(c);
+}
+
+/* Words up to a special character; gives both ways of writing them. */
+static void
+read_words(struct reader *r, struct str *phrase, struct str *compact)
+{
+	size_t name = r->names.n, word = r->words.n;
+	bool blank = false;
+
+	for (;;) {
+		const char *before;
+		size_t here = r->names.n;
+
+		/* Comments go to the same room: read them on a new phrase. */
+		while (r->s.n > 0 && is_space(peek(r))) {
+			blank = true;
+			skip(r);
+		}
+		if (peek(r) == '(' && r->s.n > 0) {
+			size_t kept = r->names.n;
+			struct str text;
+
+			read_comment(r);
+			text = str_dup(r->a, r->comment);
+			r->comment = text;
+			r->names.n = kept;
+			blank = true;
+			continue;
+		}
+		if (r->s.n == 0 || (is_stop(peek(r)) && peek(r) != '"'))
+			break;
+		if (blank && here > name)
+			put(&r->names, ' ');
+		blank = false;
+		if (peek(r) == '"') {
+			read_quoted(r);
+			continue;
+		}
+		before = r->s.p;
+		while (r->s.n > 0 && !is_stop(peek(r)))
+			skip(r);
+		for (; before < r->s.p; before++) {
+			put(&r->names, *before);
+			put(&r->words, *before);
+		}
+	}
+	*phrase = since(&r->names, name);
+	*compact = since(&r->words, word);
+}
+
+/* A domain behind its '@': atoms and dots, or a literal; may be empty. */
+static struct str
+read_domain(struct reader *r)
+{
+	size_t from = r->hosts.n;
+
+	for (skip_cfws(r); r->s.n > 0; skip_cfws(r)) {
+		if (peek(r) == '[') {
+			while (r->s.n > 0 && peek(r) != ']') {
+				if (!is_space(peek(r)))
+					put(&r->hosts, peek(r));
+				skip(r);
+			}
+			if (r->s.n > 0) {
+				put(&r->hosts, ']');
+				skip(r);
+			}
+			continue;
+		}
+		if (is_stop(peek(r)))
+			break;
+		/* "a@b c": a blank that no dot is next to ends the domain. */
+		if (r->hosts.n > from && is_space(r->s.p[-1]) &&
+		    peek(r) != '.' && r->hosts.p[r->hosts.n - 1] != '.')
+			break;
+		while (r->s.n > 0 && !is_stop(peek(r)) && peek(r) != '[') {
+			put(&r->hosts, peek(r));
+			skip(r);
+		}
+	}
+	return since(&r->hosts, from);
+}
+
+static void
+emit(struct reader *r, struct mail_entry e)
+{
+	struct mail_addrlist *l = r->out;
+
+	if (l->n == MAIL_ADDRLIST_MAX) {
+		l->truncated = true;
+		return;
+	}
+	if (l->n == r->size) {
+		struct mail_entry *v;
+
+		r->size = r->size ? r->size * 4 : 4;
+		v = arena_alloc(r->a, r->size * sizeof(*v));
+		if (l->n > 0)
+			memcpy(v, l->v, l->n * sizeof(*v));
+		l->v = v;
+	}
+	l->v[l->n++] = e;
+}
+
+static struct str
+or_nil(struct str s)
+{
+	return s.n > 0 ? s : STR_NULL;
+}
+
+static struct str
+or_empty(struct str s)
+{
+	return s.n > 0 ? s : STR("");
+}
+
+/* "@a,@b:" in front of a route-addr, as written without blanks. */
+static struct str
+read_route(struct reader *r)
+{
+	size_t from = r->hosts.n;
+
+	while (peek(r) == '@' || (peek(r) == ',' && r->hosts.n > from)) {
+		put(&r->hosts, peek(r));
+		if (peek(r) == '@') {
+			skip(r);
+			read_domain(r);
+		} else {
+			skip(r);
+			skip_cfws(r);
+		}
+	}
+	if (peek(r) == ':')
+		skip(r);
+	return since(&r->hosts, from);
+}
+
+/* From '<' to '>' or whatever serves as the end. */
+static void
+read_angle(struct reader *r, struct str name)
+{
+	struct mail_entry e = { .kind = MAIL_MAILBOX };
+	struct str phrase, host = STR("");
+
+	skip(r);
+	skip_cfws(r);
+	e.adl = or_nil(read_route(r));
+	read_words(r, &phrase, &e.mailbox);
+	if (peek(r) == '@') {
+		skip(r);
+		host = read_domain(r);
+	}
+	while (r->s.n > 0 && peek(r) != '>' && peek(r) != ',')
+		skip(r);
+	if (peek(r) == '>')
+		skip(r);
+	r->comment = STR_NULL;
+	skip_cfws(r);
+	e.name = or_nil(name.n > 0 ? name : r->comment);
+	e.mailbox = or_empty(e.mailbox);
+	e.host = or_empty(host);
+	emit(r, e);
+}
+
+/* A bare addr-spec whose local part was read, or a word that stands alone. */
+static void
+read_bare(struct reader *r, struct str start, struct str local)
+{
+	struct mail_entry e = { .kind = MAIL_MAILBOX, .mailbox = local };
+	struct str host = STR("");
+
+	if (peek(r) == '@') {
+		skip(r);
+		host = read_domain(r);
+	}
+	skip_cfws(r);
+	if (peek(r) == '<') { /* "a@b <a@b>": it was a name after all */
+		start.n = (size_t)(r->s.p - start.p);
+		read_angle(r, str_dup(r->a, str_trim(start)));
+		return;
+	}
+	e.name = or_nil(r->comment);
+	e.mailbox = or_empty(e.mailbox);
+	e.host = or_empty(host);
+	if (e.mailbox.n > 0 || e.host.n > 0)
+		emit(r, e);
+}
+
+static void
+end_group(struct reader *r)
+{
+	if (r->in_group)
+		emit(r, (struct mail_entry){ .kind = MAIL_GROUP_END });
+	r->in_group = false;
+}
+
+static void
+read_address(struct reader *r)
+{
+	struct str start, phrase, compact;
+
+	r->comment = STR_NULL;
+	skip_cfws(r);
+	start = r->s;
+	read_words(r, &phrase, &compact);
+	switch (peek(r)) {
+	case '<':
+		read_angle(r, phrase);
+		break;
+	case ':':
+		skip(r);
+		if (!r->in_group) {
+			r->in_group = true;
+			emit(r, (struct mail_entry){ .kind = MAIL_GROUP_START,
+				    .mailbox = or_empty(phrase) });
+		}
+		return;
+	case '>':
+		skip(r);
+		return;
+	default:
+		read_bare(r, start, compact);
+		break;
+	}
+	/* Rubbish up to the next separator. */
+	while (r->s.n > 0 && peek(r) != ',' && peek(r) != ';')
+		skip(r);
+}
+
+void
+mail_addrlist_parse(
+    struct arena *a, struct str value, struct mail_addrlist *out)
+{
+	struct reader r = { .a = a, .s = value, .out = out };
+
+	*out = (struct mail_addrlist){ NULL, 0, false };
+	r.names.p = arena_alloc(a, value.n + 1);
+	r.words.p = arena_alloc(a, value.n + 1);
+	r.hosts.p = arena_alloc(a, value.n + 1);
+	while (r.s.n > 0 && !out->truncated) {
+		if (peek(&r) == ',') {
+			skip(&r);
+		} else if (peek(&r) == ';') {
+			skip(&r);
+			end_group(&r);
+		} else {
+			read_address(&r);
+		}
+	}
+	end_group(&r);
+}
