@@ -60,9 +60,15 @@ void dlv_submit_start(struct dlv_client *d, const struct dlv_submit *in,
     void (*done)(void *arg, enum rc rc, const struct dlv_submitted *out),
     void *arg);
 
-/* For `gatepost queue`: JSON texts. */
+/*
+ * For `gatepost queue`: JSON texts.  A list is one page,
+ * {"messages":[...],"next":ID}; without "next" it was the last one, else
+ * continue after ID.
+ */
 MUST_CHECK enum rc dlv_queue_list(struct dlv_client *d, struct arena *a,
     struct deadline dl, struct str *out_json);
+MUST_CHECK enum rc dlv_queue_list_after(struct dlv_client *d, struct arena *a,
+    struct str after, struct deadline dl, struct str *out_json);
 MUST_CHECK enum rc dlv_queue_show(struct dlv_client *d, struct arena *a,
     struct str queue_id, struct deadline dl, struct str *out_json);
 /* "" or "all": every message. */

@@ -1,0 +1,65 @@
+/* The requests by number, and the settings that a reload replaces. */
+#include <sys/random.h>
+
+#include "delivery/dlv.h"
+#include "delivery/dlv_wire.h"
+
+const struct conf *
+dlv_conf(struct dlv *d)
+{
+	const struct conf *conf;
+
+	pthread_mutex_lock(&d->conf_lock);
+	conf = conf_ref(d->conf);
+	pthread_mutex_unlock(&d->conf_lock);
+	return conf;
+}
+
+void
+dlv_conf_set(struct dlv *d, const struct conf *conf)
+{
+	const struct conf *old;
+
+	pthread_mutex_lock(&d->conf_lock);
+	old = d->conf;
+	d->conf = conf_ref(conf);
+	pthread_mutex_unlock(&d->conf_lock);
+	conf_unref(&old);
+}
+
+uint32_t
+dlv_random(void)
+{
+	uint32_t r = 0;
+
+	/* Short of entropy only the jitter suffers. */
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != (ssize_t)sizeof(r))
+		r = (uint32_t)now_ns();
+	return r;
+}
+
+static const struct op {
+	uint16_t op;
+	enum rc (*run)(struct dlv *d, struct rpcd_req *r);
+} ops[] = {
+	{ DLV_OP_QUEUE_LIST, dlv_on_list },
+	{ DLV_OP_QUEUE_SHOW, dlv_on_show },
+	{ DLV_OP_QUEUE_RETRY, dlv_on_retry },
+	{ DLV_OP_QUEUE_DELETE, dlv_on_delete },
+};
+
+enum rpcd_next
+dlv_handle(void *ctx, struct rpcd_req *r, enum rc *rc)
+{
+	struct dlv *d = ctx;
+
+	/* The one that matters for speed, and the one that answers later. */
+	if (r->op == DLV_OP_SUBMIT)
+		return dlv_on_submit(d, r, rc);
+	*rc = RC_BAD;
+	for (size_t i = 0; i < COUNT(ops); i++) {
+		if (ops[i].op == r->op)
+			*rc = ops[i].run(d, r);
+	}
+	return RPCD_REPLY;
+}

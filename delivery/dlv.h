@@ -1,0 +1,57 @@
+/*
+ * dlv - the delivery process: what its parts share.
+ *
+ * Ownership  main.c makes and frees it; everything in it outlives the threads.
+ * Threads    Any; the settings are taken by dlv_conf.
+ */
+#ifndef DLV_H
+#define DLV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "conf/conf.h"
+#include "delivery/dlv_client.h"
+#include "delivery/dlv_queue.h"
+#include "lib/rpcd.h"
+#include "store/store_client.h"
+
+struct dlv_counts {
+	_Atomic uint64_t submits;   /* messages asked for */
+	_Atomic uint64_t messages;  /* made durable */
+	_Atomic uint64_t repeated;  /* answered from an earlier result */
+	_Atomic uint64_t delivered; /* copies into mailboxes */
+	_Atomic uint64_t queued;    /* entries made */
+	_Atomic uint64_t refused;   /* malformed or looping */
+	_Atomic uint64_t deferred;  /* answered 4xx */
+	_Atomic uint64_t retried;   /* queue entries tried again */
+	_Atomic uint64_t retried_ok;
+};
+
+struct dlv {
+	const struct log *log;
+	pthread_mutex_t conf_lock;
+	const struct conf *conf;
+	struct store_client *store;
+	struct dir_client *dir;
+	struct dlv_queue *queue;
+	struct dlv_counts counts;
+};
+
+/* The present settings; conf_unref when done. */
+const struct conf *dlv_conf(struct dlv *d);
+/* Take over new settings. */
+void dlv_conf_set(struct dlv *d, const struct conf *conf);
+
+/* Requests, for rpcd. */
+enum rpcd_next dlv_handle(void *ctx, struct rpcd_req *r, enum rc *rc);
+enum rpcd_next dlv_on_submit(struct dlv *d, struct rpcd_req *r, enum rc *rc);
+enum rc dlv_on_list(struct dlv *d, struct rpcd_req *r);
+enum rc dlv_on_show(struct dlv *d, struct rpcd_req *r);
+enum rc dlv_on_retry(struct dlv *d, struct rpcd_req *r);
+enum rc dlv_on_delete(struct dlv *d, struct rpcd_req *r);
+
+/* Random bits for back-off and ids. */
+uint32_t dlv_random(void);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * The queue for an administrator: list, show, retry, delete.
+ *
+ * A change is one update of the store for each message, and the queue is poked
+ * behind it.  The store refuses an update of entries that are gone by then, so
+ * these need no lock against a retry that is under way.
+ */
+#include <string.h>
+#include <sys/random.h>
+
+#include "delivery/dlv.h"
+#include "delivery/dlv_json.h"
+#include "delivery/dlv_wire.h"
+
+#define PAGE       100u
+#define JSON_MAX   (4u << 20) /* of one page, before it is closed */
+#define ENTRY_JSON 512u       /* about, without address and reason */
+
+static enum rc
+get_id(struct rpcd_req *r, const char *name, struct str *out)
+{
+	if (ipc_get_str(&r->in, name, out) != RC_OK ||
+	    out->n > DLV_QUEUE_ID_MAX || ipc_in_done(&r->in) != RC_OK)
+		return RC_BAD;
+	return RC_OK;
+}
+
+static size_t
+json_size(const struct store_queue_item *item)
+{
+	size_t n = ENTRY_JSON;
+
+	/* A control byte becomes six characters. */
+	for (size_t i = 0; i < item->nentries; i++)
+		n += ENTRY_JSON + 6 * item->entries[i].rcpt.n +
+		     6 * item->entries[i].reason.n;
+	return n;
+}
+
+enum rc
+dlv_on_list(struct dlv *d, struct rpcd_req *r)
+{
+	struct store_queue_item *item;
+	size_t n, bytes = 0, i;
+	int64_t now = now_unix();
+	json_t *root, *messages;
+	struct str after;
+	enum rc rc = get_id(r, "after", &after);
+
+	if (rc == RC_OK)
+		rc = store_queue_list(
+		    d->store, &r->a, after, PAGE, r->dl, &item, &n);
+	if (rc != RC_OK)
+		return rc;
+	root = json_object();
+	messages = json_array();
+	for (i = 0; i < n && bytes < JSON_MAX; i++) {
+		bytes += json_size(&item[i]);
+		json_array_append_new(messages, dlv_json_item(&item[i], now));
+	}
+	json_object_set_new(root, "messages", messages);
+	if (i > 0)
+		json_object_set_new(root, "next",
+		    json_stringn(
+			item[i - 1].message_id.p, item[i - 1].message_id.n));
+	ipc_put_str(&r->out, "json", dlv_json_text(&r->a, root));
+	json_decref(root);
+	return RC_OK;
+}
+
+enum rc
+dlv_on_show(struct dlv *d, struct rpcd_req *r)
+{
+	struct store_queue_item item;
+	struct str id;
+	json_t *root;
+	enum rc rc = get_id(r, "queue_id", &id);
+
+	if (rc == RC_OK)
+		rc = store_queue_get(d->store, &r->a, id, r->dl, &item);
+	if (rc != RC_OK)
+		return rc;
+	root = dlv_json_item(&item, now_unix());
+	json_object_set_new(root, "edits",
+	    json_stringn(item.edits.p ? item.edits.p : "",
+		str_is_utf8(item.edits) ? item.edits.n : 0));
+	ipc_put_str(&r->out, "json", dlv_json_text(&r->a, root));
+	json_decref(root);
+	return RC_OK;
+}
+
+/* What is done to one message; adds to *count. */
+struct change {
+	struct dlv *d;
+	struct rpcd_req *r;
+	enum rc (*one)(struct change *c, struct arena *a,
+	    const struct store_queue_item *item);
+	uint64_t count;
+};
+
+static enum rc
+update(struct change *c, struct store_queue_update *up)
+{
+	char op[16];
+	enum rc rc;
+
+	if (getrandom(op, sizeof(op), 0) != (ssize_t)sizeof(op))
+		return RC_TEMP;
+	up->op_id = str_n(op, sizeof(op));
+	rc = store_queue_update(c->d->store, up, c->r->dl);
+	dlv_queue_poke(c->d->queue, up->message_id);
+	return rc;
+}
+
+/* Everything that waits is due now. */
+static enum rc
+retry_item(
+    struct change *c, struct arena *a, const struct store_queue_item *item)
+{
+	struct store_queued *set =
+	    arena_calloc(a, item->nentries + 1, sizeof(*set));
+	struct store_queue_update up = {
+		.message_id = item->message_id,
+		.set = set,
+	};
+	enum rc rc;
+
+	for (size_t i = 0; i < item->nentries; i++) {
+		struct store_queued *q = &set[up.nset++];
+
+		*q = item->entries[i];
+		q->state = DLV_READY;
+		q->next_at = now_unix();
+	}
+	if (up.nset == 0)
+		return RC_OK;
+	rc = update(c, &up);
+	if (rc == RC_OK)
+		c->count += up.nset;
+	return rc;
+}
+
+static enum rc
+delete_item(
+    struct change *c, struct arena *a, const struct store_queue_item *item)
+{
+	uint64_t *remove = arena_calloc(a, item->nentries + 1, sizeof(*remove));
+	struct store_queue_update up = {
+		.message_id = item->message_id,
+		.remove = remove,
+	};
+	enum rc rc;
+
+	for (size_t i = 0; i < item->nentries; i++)
+		remove[up.nremove++] = item->entries[i].id;
+	if (up.nremove == 0)
+		return RC_OK;
+	rc = update(c, &up);
+	if (rc != RC_OK)
+		return rc;
+	c->count += up.nremove;
+	for (size_t i = 0; i < item->nentries; i++)
+		log_warn(c->d->log, "queue.delete", KV("qid", item->message_id),
+		    KV("from", item->from), KV("to", item->entries[i].rcpt),
+		    KVU("uid", c->r->uid));
+	return RC_OK;
+}
+
+static enum rc
+change_page(struct change *c, struct str after, char *last, size_t *last_n)
+{
+	struct store_queue_item *item;
+	AUTO_ARENA a = { 0 };
+	size_t n;
+	enum rc rc =
+	    store_queue_list(c->d->store, &a, after, PAGE, c->r->dl, &item, &n);
+
+	*last_n = 0;
+	for (size_t i = 0; i < n && rc == RC_OK; i++) {
+		rc = c->one(c, &a, &item[i]);
+		/* Delivered or deleted while we were looking. */
+		if (rc == RC_NOENT)
+			rc = RC_OK;
+	}
+	if (rc == RC_OK && n > 0) {
+		*last_n = MIN(item[n - 1].message_id.n, DLV_QUEUE_ID_MAX);
+		memcpy(last, item[n - 1].message_id.p, *last_n);
+	}
+	return rc;
+}
+
+static enum rc
+change_all(struct change *c)
+{
+	char last[DLV_QUEUE_ID_MAX];
+	size_t n = 0;
+	enum rc rc;
+
+	do
+		rc = change_page(c, str_n(last, n), last, &n);
+	while (rc == RC_OK && n > 0);
+	return rc;
+}
+
+static enum rc
+change(struct change *c)
+{
+	struct store_queue_item item;
+	struct rpcd_req *r = c->r;
+	struct str id;
+	enum rc rc = get_id(r, "queue_id", &id);
+
+	if (rc != RC_OK)
+		return rc;
+	if (id.n == 0 || str_eq(id, STR("all"))) {
+		rc = change_all(c);
+	} else {
+		rc = store_queue_get(c->d->store, &r->a, id, r->dl, &item);
+		if (rc == RC_OK)
+			rc = c->one(c, &r->a, &item);
+	}
+	if (rc == RC_OK)
+		ipc_put_u64(&r->out, "entries", c->count);
+	return rc;
+}
+
+enum rc
+dlv_on_retry(struct dlv *d, struct rpcd_req *r)
+{
+	return change(&(struct change){ d, r, retry_item, 0 });
+}
+
+enum rc
+dlv_on_delete(struct dlv *d, struct rpcd_req *r)
+{
+	return change(&(struct change){ d, r, delete_item, 0 });
+}

@@ -1,0 +1,254 @@
+/*
+ * The plan is made of plain arrays in the shape of the store's commit, so
+ * nothing is copied again afterwards.
+ *
+ * What the directory says of a person decides:
+ *   a local mailbox            a copy, now
+ *   elsewhere, or vanished     held in the queue with the reason: an address
+ *                              that was accepted is never dropped
+ *   could not find out         ready in the queue
+ *   may not receive            a group's member: left out and logged, since
+ *                              the same address alone would have been refused;
+ *                              a recipient of the message: held
+ */
+#include <string.h>
+
+#include "delivery/dlv_plan.h"
+#include "mail/trace.h"
+
+#define FIRST_ROOM 4u
+
+static void *
+grown(struct arena *a, void *old, size_t n, size_t *room, size_t size)
+{
+	void *new;
+
+	if (n < *room)
+		return old;
+	*room = *room ? *room * 2 : FIRST_ROOM;
+	new = arena_calloc(a, *room, size);
+	if (n > 0)
+		memcpy(new, old, n * size);
+	return new;
+}
+
+/* The null path is the empty text. */
+static enum rc
+return_path(struct arena *a, struct str from, struct str *out)
+{
+	AUTO_BUF b = { 0 };
+	struct addr addr = { 0 };
+
+	buf_init(&b, 2 * MAIL_ADDR_TEXT_MAX);
+	if (from.n > 0 && mail_addr_parse(a, from, &addr) != RC_OK)
+		return RC_BAD;
+	if (mail_trace_return_path(&b, &addr) != RC_OK)
+		return RC_BAD;
+	*out = str_dup(a, buf_str(&b));
+	return RC_OK;
+}
+
+enum rc
+dlv_plan_init(struct dlv_plan *p, struct arena *a, const struct log *log,
+    const struct conf *conf, struct str from, struct str trace, int64_t now,
+    uint32_t jitter)
+{
+	*p = (struct dlv_plan){
+		.a = a,
+		.log = log,
+		.conf = conf,
+		.now = now,
+		.expires_at = now + (int64_t)conf->queue_lifetime_s,
+		.jitter = jitter,
+		.trace = trace,
+	};
+	dlv_people_init(&p->seen, a);
+	return return_path(a, from, &p->return_path);
+}
+
+bool
+dlv_plan_full(const struct dlv_plan *p)
+{
+	return p->nto + p->nqueue >= DLV_BATCH_MAX ||
+	       p->bytes >= DLV_BATCH_BYTES;
+}
+
+enum rc
+dlv_prefix(const struct dlv_plan *p, struct str address, struct str *out)
+{
+	AUTO_BUF b = { 0 };
+	struct addr addr;
+
+	buf_init(&b, p->return_path.n + p->trace.n + 2 * MAIL_ADDR_TEXT_MAX);
+	if (mail_addr_parse(p->a, address, &addr) != RC_OK ||
+	    buf_add(&b, p->return_path) != RC_OK ||
+	    mail_trace_delivered_to(&b, &addr) != RC_OK ||
+	    buf_add(&b, p->trace) != RC_OK)
+		return RC_BAD;
+	*out = str_dup(p->a, buf_str(&b));
+	return RC_OK;
+}
+
+enum rc
+dlv_plan_copy(struct dlv_plan *p, struct str id, struct str prefix)
+{
+	bool new;
+
+	if (dlv_people_add(&p->seen, id, &new) != RC_OK)
+		return RC_BAD;
+	if (!new)
+		return RC_OK;
+	p->to = grown(p->a, p->to, p->nto, &p->to_room, sizeof(p->to[0]));
+	p->to[p->nto++] = (struct store_delivery){
+		.account = id,
+		.mailbox = STR("INBOX"),
+		.prefix = prefix,
+	};
+	p->bytes += prefix.n + id.n;
+	return RC_OK;
+}
+
+enum rc
+dlv_plan_mailbox(struct dlv_plan *p, struct str id, struct str address)
+{
+	struct str prefix;
+
+	if (dlv_people_has(&p->seen, id))
+		return RC_OK;
+	if (dlv_prefix(p, address, &prefix) != RC_OK)
+		return RC_BAD;
+	return dlv_plan_copy(p, id, prefix);
+}
+
+enum rc
+dlv_plan_queue(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
+    enum dlv_state state, struct str reason)
+{
+	struct str prefix = p->trace;
+	bool new = true;
+
+	if (rcpt->dir_id.n > 0 &&
+	    dlv_people_add(&p->seen, rcpt->dir_id, &new) != RC_OK)
+		return RC_BAD;
+	if (!new)
+		return RC_OK;
+	if (rcpt->kind != DIR_GROUP &&
+	    dlv_prefix(p, rcpt->address, &prefix) != RC_OK)
+		return RC_BAD;
+	p->queue = grown(
+	    p->a, p->queue, p->nqueue, &p->queue_room, sizeof(p->queue[0]));
+	p->queue[p->nqueue++] = (struct store_queued){
+		.rcpt = rcpt->address,
+		.dir_id = rcpt->dir_id,
+		.kind = rcpt->kind,
+		.state = state,
+		.attempts = 1,
+		.next_at = p->now + dlv_backoff(p->conf, 1, p->jitter),
+		.expires_at = p->expires_at,
+		.reason = reason,
+		.prefix = prefix,
+	};
+	p->bytes += prefix.n + rcpt->address.n + reason.n;
+	return RC_OK;
+}
+
+struct str
+dlv_reason_elsewhere(struct arena *a, struct str route)
+{
+	return str_fmt(a, "mailbox is on another system: %.*s",
+	    STRF(str_sub(route, 0, 512)));
+}
+
+enum rc
+dlv_plan_person(
+    struct dlv_plan *p, const struct dlv_rcpt *rcpt, const struct dir_rcpt *is)
+{
+	struct dlv_rcpt as = *rcpt;
+
+	switch (is->rc) {
+	case RC_OK:
+		break;
+	case RC_DENY:
+		return RC_DENY;
+	case RC_TEMP:
+		return dlv_plan_queue(
+		    p, &as, DLV_READY, STR("directory gave no answer"));
+	default:
+		return dlv_plan_queue(
+		    p, &as, DLV_HELD, STR("no longer in the directory"));
+	}
+	as.kind = is->kind;
+	as.dir_id = is->id;
+	switch (is->kind) {
+	case DIR_USER:
+		return dlv_plan_mailbox(p, is->id, rcpt->address);
+	case DIR_ELSEWHERE:
+		return dlv_plan_queue(
+		    p, &as, DLV_HELD, dlv_reason_elsewhere(p->a, is->route));
+	default:
+		return dlv_plan_queue(
+		    p, &as, DLV_READY, STR("a group inside a group"));
+	}
+}
+
+/* Members are known by their own address, not by the group's. */
+static enum rc
+plan_member(struct dlv_plan *p, struct str group, const struct dir_rcpt *m)
+{
+	const struct dlv_rcpt as = { m->address, DIR_USER, m->id };
+	enum rc rc;
+
+	if (m->address.n == 0 || m->rc == RC_DENY) {
+		log_info(p->log, "group.leave_out", KV("group", group),
+		    KV("id", m->id), KV("member", m->address),
+		    KVC("rc", rc_name(m->rc)), KV("why", m->why));
+		return RC_OK;
+	}
+	rc = dlv_plan_person(p, &as, m);
+	if (rc != RC_BAD)
+		return rc;
+	/* One odd member must not keep the others from their mail. */
+	log_error(p->log, "group.member", KV("group", group), KV("id", m->id),
+	    KV("member", m->address));
+	return RC_OK;
+}
+
+enum rc
+dlv_plan_members(struct dlv_plan *p, struct str group,
+    const struct dir_rcpt *member, size_t n, enum dlv_members *out)
+{
+	enum dlv_members how = DLV_MEMBERS_ALL;
+
+	for (size_t i = 0; i < n; i++) {
+		enum rc rc;
+
+		if (dlv_people_has(&p->seen, member[i].id))
+			continue;
+		if (dlv_plan_full(p)) {
+			how = DLV_MEMBERS_FULL;
+			break;
+		}
+		/* Without an address there is nothing to queue by. */
+		if (member[i].rc == RC_TEMP && member[i].address.n == 0) {
+			how = DLV_MEMBERS_UNKNOWN;
+			continue;
+		}
+		rc = plan_member(p, group, &member[i]);
+		if (rc != RC_OK)
+			return rc;
+	}
+	*out = how;
+	return RC_OK;
+}
+
+int64_t
+dlv_backoff(const struct conf *conf, uint32_t attempts, uint32_t rnd)
+{
+	uint64_t s = MAX(conf->queue_retry_min_s, 1u);
+	uint64_t max = MAX((uint64_t)conf->queue_retry_max_s, s);
+
+	for (uint32_t i = 1; i < attempts && s < max; i++)
+		s *= 2;
+	s = MIN(s, max);
+	return (int64_t)(s - s / 8 + rnd % (s / 4 + 1));
+}

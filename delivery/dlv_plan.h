@@ -1,0 +1,87 @@
+/*
+ * dlv_plan - where the copies of one message go: mailboxes now, entries that
+ * stay in the queue.
+ *
+ * Every copy goes through one set of people, so each person gets one, whether
+ * addressed directly, by an alias, through several groups, or by an earlier
+ * commit of the same message.
+ *
+ * Ownership  Everything lives in the arena given at init; the conf is
+ *            borrowed.
+ * Threads    One owner; does no I/O.
+ * Errors     RC_BAD: an id or an address that no healthy peer sends.
+ * Limits     DLV_BATCH_MAX copies and about DLV_BATCH_BYTES of prefixes in one
+ *            commit; a larger group goes on in the queue, batch by batch.
+ */
+#ifndef DLV_PLAN_H
+#define DLV_PLAN_H
+
+#include "conf/conf.h"
+#include "delivery/dlv_client.h"
+#include "delivery/dlv_people.h"
+#include "store/store_client.h"
+
+#define DLV_BATCH_MAX   5000u
+#define DLV_BATCH_BYTES (3u << 20)
+
+struct dlv_plan {
+	struct arena *a;
+	const struct log *log;
+	const struct conf *conf;
+	int64_t now;            /* unix seconds */
+	int64_t expires_at;     /* of new queue entries */
+	uint32_t jitter;        /* random, for back-off */
+	struct str return_path; /* the field */
+	struct str trace;       /* the gateway's fields */
+	struct dlv_people seen; /* who has a copy, or an entry */
+	struct store_delivery *to;
+	size_t nto, to_room;
+	struct store_queued *queue;
+	size_t nqueue, queue_room;
+	size_t bytes;
+};
+
+/* from: canonical text or "". */
+MUST_CHECK enum rc dlv_plan_init(struct dlv_plan *p, struct arena *a,
+    const struct log *log, const struct conf *conf, struct str from,
+    struct str trace, int64_t now, uint32_t jitter);
+/* A batch is full: commit it before adding more. */
+bool dlv_plan_full(const struct dlv_plan *p);
+/*
+ * A copy into somebody's INBOX, unless they have one; with a prefix made here
+ * or kept from an earlier time.
+ */
+MUST_CHECK enum rc dlv_plan_copy(
+    struct dlv_plan *p, struct str id, struct str prefix);
+MUST_CHECK enum rc dlv_plan_mailbox(
+    struct dlv_plan *p, struct str id, struct str address);
+/*
+ * An entry of its own, unless the person has a copy or one already.  A group's
+ * entry keeps only the trace; its members' prefixes are made when it expands.
+ */
+MUST_CHECK enum rc dlv_plan_queue(struct dlv_plan *p,
+    const struct dlv_rcpt *rcpt, enum dlv_state state, struct str reason);
+/*
+ * What the directory said about one person; `rcpt` is how the message named
+ * them.  RC_DENY: this person may not receive and nothing was planned.
+ */
+MUST_CHECK enum rc dlv_plan_person(
+    struct dlv_plan *p, const struct dlv_rcpt *rcpt, const struct dir_rcpt *is);
+/* How far a group's people are planned. */
+enum dlv_members {
+	DLV_MEMBERS_ALL,
+	DLV_MEMBERS_FULL,    /* the batch is full: go on with the rest now */
+	DLV_MEMBERS_UNKNOWN, /* the directory could not say who some are */
+};
+MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p, struct str group,
+    const struct dir_rcpt *member, size_t n, enum dlv_members *out);
+
+/* Seconds until the next try: doubling, between min and max, +-12 %. */
+int64_t dlv_backoff(const struct conf *conf, uint32_t attempts, uint32_t rnd);
+/* The whole prefix of one recipient. */
+MUST_CHECK enum rc dlv_prefix(
+    const struct dlv_plan *p, struct str address, struct str *out);
+/* "elsewhere: ..." as text for people. */
+struct str dlv_reason_elsewhere(struct arena *a, struct str route);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * The store is the truth: each step reads the item, plans, and commits the
+ * deliveries together with the removal of their entries.  If the answer to
+ * that commit is lost, the next step reads what really happened; a commit that
+ * is still on its way is kept from happening twice by the operation id, which
+ * names exactly what was tried, and by the store's refusal to remove an entry
+ * that is gone.
+ *
+ * A group that is expanded late must skip those who already have the message.
+ * Their ids are kept in `data` of one of the message's group entries, whichever
+ * is left, and grow with every step.
+ */
+#include "delivery/dlv.h"
+#include "delivery/dlv_retry.h"
+
+struct retry {
+	struct dlv_plan *p;
+	struct dir_client *dir;
+	const struct store_queue_item *item;
+	struct deadline dl;
+	struct store_queued *set;
+	size_t nset;
+	uint64_t *remove;
+	size_t nremove;
+};
+
+static bool
+due(const struct store_queued *q, int64_t now)
+{
+	return q->state == DLV_READY && q->next_at <= now;
+}
+
+static void
+take_out(struct retry *t, const struct store_queued *q)
+{
+	t->remove[t->nremove++] = q->id;
+}
+
+/* Another time, or when somebody says so. */
+static struct store_queued *
+keep(struct retry *t, const struct store_queued *q, enum dlv_state state,
+    struct str reason)
+{
+	struct store_queued *set = &t->set[t->nset++];
+
+	*set = *q;
+	set->state = state;
+	set->reason = reason;
+	set->attempts = q->attempts + 1;
+	set->next_at =
+	    t->p->now + dlv_backoff(t->p->conf, set->attempts, t->p->jitter);
+	log_info(t->p->log, "queue.keep", KV("to", q->rcpt),
+	    KVC("state", state == DLV_HELD ? "held" : "ready"),
+	    KVU("attempts", set->attempts), KVI("next_at", set->next_at),
+	    KV("reason", reason));
+	return set;
+}
+
+/* The set of people starts with everybody whom nothing is tried for now. */
+static enum rc
+load_people(struct retry *t)
+{
+	for (size_t i = 0; i < t->item->nentries; i++) {
+		const struct store_queued *q = &t->item->entries[i];
+		bool new;
+
+		if (dlv_people_load(&t->p->seen, q->data) != RC_OK)
+			return RC_BAD;
+		if (q->kind == DIR_GROUP || q->dir_id.n == 0 ||
+		    due(q, t->p->now))
+			continue;
+		if (dlv_people_add(&t->p->seen, q->dir_id, &new) != RC_OK)
+			return RC_BAD;
+	}
+	return RC_OK;
+}
+
+static enum rc
+look_up(struct retry *t, const struct store_queued *q, struct dir_rcpt *out)
+{
+	enum rc rc;
+
+	if (q->dir_id.n > 0)
+		return dir_by_id(t->dir, t->p->a, q->dir_id, t->dl, out);
+	rc = dir_rcpts(t->dir, t->p->a, &q->rcpt, 1, true, t->dl, out);
+	return rc == RC_OK ? out->rc : rc;
+}
+
+static enum rc
+try_person(struct retry *t, const struct store_queued *q)
+{
+	struct dir_rcpt is = { 0 };
+	enum rc rc = look_up(t, q, &is);
+
+	if (rc == RC_OK)
+		rc = is.rc;
+	if (rc == RC_OK && is.kind == DIR_USER) {
+		take_out(t, q);
+		log_info(t->p->log, "queue.deliver", KV("to", q->rcpt),
+		    KV("id", is.id), KVU("attempts", q->attempts));
+		return dlv_plan_copy(t->p, is.id, q->prefix);
+	}
+	if (rc == RC_TEMP)
+		keep(t, q, DLV_READY, STR("directory gave no answer"));
+	else if (rc == RC_OK)
+		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, is.route));
+	else if (rc == RC_DENY)
+		keep(t, q, DLV_HELD, STR("may not receive"));
+	else
+		keep(t, q, DLV_HELD, STR("no longer in the directory"));
+	return RC_OK;
+}
+
+static enum rc
+try_group(struct retry *t, const struct store_queued *q)
+{
+	struct dir_rcpt *member;
+	enum dlv_members how;
+	size_t n;
+	enum rc rc;
+
+	rc = dir_expand(t->dir, t->p->a, q->dir_id, t->dl, &member, &n);
+	if (rc == RC_TEMP) {
+		keep(t, q, DLV_READY, STR("directory gave no answer"));
+		return RC_OK;
+	}
+	if (rc != RC_OK) {
+		keep(
+		    t, q, DLV_HELD, STR("group is no longer in the directory"));
+		return RC_OK;
+	}
+	t->p->trace = q->prefix;
+	t->p->expires_at = q->expires_at;
+	rc = dlv_plan_members(t->p, q->dir_id, member, n, &how);
+	if (rc != RC_OK)
+		return rc;
+	if (how == DLV_MEMBERS_ALL)
+		take_out(t, q);
+	else if (how == DLV_MEMBERS_FULL)
+		keep(t, q, DLV_READY, STR("large group: the rest"))->next_at =
+		    t->p->now;
+	else
+		keep(t, q, DLV_READY,
+		    STR("directory could not say who some members are"));
+	return RC_OK;
+}
+
+static bool
+taken_out(const struct retry *t, uint64_t id)
+{
+	for (size_t i = 0; i < t->nremove; i++) {
+		if (t->remove[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* One group entry that stays carries the set of people. */
+static void
+remember_people(struct retry *t)
+{
+	const struct store_queued *carrier = NULL;
+
+	for (size_t i = 0; i < t->item->nentries && carrier == NULL; i++) {
+		const struct store_queued *q = &t->item->entries[i];
+
+		if (q->kind == DIR_GROUP && !taken_out(t, q->id))
+			carrier = q;
+	}
+	if (carrier == NULL)
+		return;
+	for (size_t i = 0; i < t->nset; i++) {
+		if (t->set[i].id != carrier->id)
+			continue;
+		t->set[i].data = dlv_people_save(&t->p->seen, t->p->a);
+		return;
+	}
+	t->set[t->nset] = *carrier;
+	t->set[t->nset++].data = dlv_people_save(&t->p->seen, t->p->a);
+}
+
+/* Names what is tried: entry, attempt and how far a group has come. */
+static struct str
+operation_id(const struct retry *t)
+{
+	struct arena *a = t->p->a;
+	uint64_t h = 0;
+
+	for (size_t i = 0; i < t->item->nentries; i++) {
+		const struct store_queued *q = &t->item->entries[i];
+		uint64_t v[4] = { h, q->id, q->attempts, q->data.n };
+
+		if (due(q, t->p->now))
+			h = str_hash(str_n(v, sizeof(v)));
+	}
+	return str_fmt(a, "%.*s.%016llx",
+	    STRF(str_sub(t->item->message_id, 0, 40)), (unsigned long long)h);
+}
+
+static enum rc
+try_all(struct retry *t, bool groups)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < t->item->nentries && rc == RC_OK; i++) {
+		const struct store_queued *q = &t->item->entries[i];
+
+		if (!due(q, t->p->now) || (q->kind == DIR_GROUP) != groups ||
+		    dlv_plan_full(t->p))
+			continue;
+		rc = groups ? try_group(t, q) : try_person(t, q);
+	}
+	return rc;
+}
+
+enum rc
+dlv_retry_plan(struct dlv_plan *p, struct dir_client *dir,
+    const struct store_queue_item *item, struct deadline dl,
+    struct store_queue_update *out)
+{
+	size_t room = item->nentries + 1;
+	struct retry t = {
+		.p = p,
+		.dir = dir,
+		.item = item,
+		.dl = dl,
+		.set = arena_calloc(p->a, room, sizeof(t.set[0])),
+		.remove = arena_calloc(p->a, room, sizeof(t.remove[0])),
+	};
+	enum rc rc = load_people(&t);
+
+	if (rc == RC_OK)
+		rc = try_all(&t, false);
+	if (rc == RC_OK)
+		rc = try_all(&t, true);
+	if (rc != RC_OK)
+		return rc;
+	remember_people(&t);
+	if (p->nqueue > 0) {
+		struct store_queued *all =
+		    arena_calloc(p->a, t.nset + p->nqueue, sizeof(*all));
+
+		for (size_t i = 0; i < t.nset; i++)
+			all[i] = t.set[i];
+		for (size_t i = 0; i < p->nqueue; i++)
+			all[t.nset + i] = p->queue[i];
+		t.set = all;
+		t.nset += p->nqueue;
+	}
+	*out = (struct store_queue_update){
+		.op_id = operation_id(&t),
+		.message_id = item->message_id,
+		.set = t.set,
+		.nset = t.nset,
+		.remove = t.remove,
+		.nremove = t.nremove,
+		.to = p->to,
+		.nto = p->nto,
+	};
+	return RC_OK;
+}

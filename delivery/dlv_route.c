@@ -1,0 +1,116 @@
+/*
+ * People first, then groups, so that somebody named directly gets the copy
+ * under that address.  A loop is told by our own Delivered-To (as Postfix
+ * does) or by too many Received fields (RFC 5321 section 6.3).  When only some
+ * recipients loop, theirs is held and the others get their mail: one reply
+ * cannot say both.
+ */
+#include "delivery/dlv_route.h"
+
+static enum rc
+check_loops(const struct dlv_plan *p, const struct dlv_submit *m,
+    const struct dlv_scan *scan)
+{
+	size_t looping = 0;
+
+	if (scan->received > p->conf->hops_max) {
+		log_warn(p->log, "submit.hops", KVU("received", scan->received),
+		    KV("from", m->from), KV("to", m->to[0].address));
+		return RC_DENY;
+	}
+	for (size_t i = 0; i < m->nto; i++)
+		looping += dlv_scan_loops(scan, m->to[i].address);
+	if (looping < m->nto)
+		return RC_OK;
+	log_warn(p->log, "submit.loop", KV("from", m->from),
+	    KV("to", m->to[0].address), KVU("rcpts", m->nto));
+	return RC_DENY;
+}
+
+static enum rc
+route_person(
+    struct dlv_plan *p, const struct dlv_rcpt *to, const struct dlv_scan *scan)
+{
+	if (dlv_scan_loops(scan, to->address))
+		return dlv_plan_queue(p, to, DLV_HELD,
+		    STR("mail loop: Delivered-To names this address"));
+	if (to->kind == DIR_USER)
+		return dlv_plan_mailbox(p, to->dir_id, to->address);
+	return dlv_plan_queue(
+	    p, to, DLV_HELD, STR("mailbox is on another system"));
+}
+
+/* The group stays in the queue; `soon`: its rest is only waiting its turn. */
+static enum rc
+queue_group(struct dlv_plan *p, const struct dlv_rcpt *to, enum dlv_state state,
+    struct str reason, bool soon)
+{
+	size_t before = p->nqueue;
+	enum rc rc = dlv_plan_queue(p, to, state, reason);
+
+	if (rc == RC_OK && soon && p->nqueue > before)
+		p->queue[before].next_at = p->now;
+	return rc;
+}
+
+static enum rc
+route_group(struct dlv_plan *p, struct dir_client *dir,
+    const struct dlv_rcpt *to, struct deadline dl)
+{
+	struct dir_rcpt *member;
+	enum dlv_members how;
+	size_t n;
+	enum rc rc;
+
+	if (dlv_people_has(&p->seen, to->dir_id))
+		return RC_OK; /* another name of a group already queued */
+	if (dlv_plan_full(p))
+		return queue_group(
+		    p, to, DLV_READY, STR("waits for its turn"), true);
+	rc = dir_expand(dir, p->a, to->dir_id, dl, &member, &n);
+	if (rc == RC_TEMP)
+		return queue_group(
+		    p, to, DLV_READY, STR("directory gave no answer"), false);
+	if (rc != RC_OK)
+		return queue_group(p, to, DLV_HELD,
+		    STR("group is no longer in the directory"), false);
+	rc = dlv_plan_members(p, to->dir_id, member, n, &how);
+	if (rc != RC_OK || how == DLV_MEMBERS_ALL)
+		return rc;
+	if (how == DLV_MEMBERS_FULL)
+		return queue_group(
+		    p, to, DLV_READY, STR("large group: the rest"), true);
+	return queue_group(p, to, DLV_READY,
+	    STR("directory could not say who some members are"), false);
+}
+
+/* A group that is expanded later must know who has the message. */
+static void
+remember_people(struct dlv_plan *p)
+{
+	for (size_t i = 0; i < p->nqueue; i++) {
+		if (p->queue[i].kind != DIR_GROUP)
+			continue;
+		p->queue[i].data = dlv_people_save(&p->seen, p->a);
+		return;
+	}
+}
+
+enum rc
+dlv_route(struct dlv_plan *p, struct dir_client *dir,
+    const struct dlv_submit *m, const struct dlv_scan *scan, struct deadline dl)
+{
+	enum rc rc = check_loops(p, m, scan);
+
+	for (size_t i = 0; i < m->nto && rc == RC_OK; i++) {
+		if (m->to[i].kind != DIR_GROUP)
+			rc = route_person(p, &m->to[i], scan);
+	}
+	for (size_t i = 0; i < m->nto && rc == RC_OK; i++) {
+		if (m->to[i].kind == DIR_GROUP)
+			rc = route_group(p, dir, &m->to[i], dl);
+	}
+	if (rc == RC_OK)
+		remember_people(p);
+	return rc;
+}

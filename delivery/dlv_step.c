@@ -1,0 +1,95 @@
+/*
+ * One step of the queue with one message: read it, try what is due, commit.
+ * After a commit the next step reads the outcome, so nothing has to be kept in
+ * step with the store here.
+ */
+#include "delivery/dlv.h"
+#include "delivery/dlv_retry.h"
+
+#define LOOK_AGAIN_S 10    /* the store gave no answer */
+#define DAMAGED_S    600   /* the item cannot be read */
+#define READ_MS      10000 /* the store, for one item */
+#define TRY_MS       30000 /* the directory, for all entries that are due */
+#define COMMIT_MS    30000
+
+void
+dlv_retry_count(const struct store_queue_item *item, struct dlv_step *out)
+{
+	*out = (struct dlv_step){
+		.known = true,
+		.next_at = INT64_MAX,
+		.expires_at = INT64_MAX,
+	};
+	for (size_t i = 0; i < item->nentries; i++) {
+		const struct store_queued *q = &item->entries[i];
+
+		out->expires_at = MIN(out->expires_at, q->expires_at);
+		if (q->state == DLV_READY) {
+			out->ready++;
+			out->next_at = MIN(out->next_at, q->next_at);
+		} else if (q->state == DLV_POISON) {
+			out->poison++;
+		} else {
+			out->held++;
+		}
+	}
+	out->gone = item->nentries == 0;
+}
+
+/* RC_OK: committed, look again at once. */
+static enum rc
+try(struct dlv *d, struct arena *a, const struct log *log,
+    const struct store_queue_item *item, int64_t now)
+{
+	const struct conf *conf = dlv_conf(d);
+	struct store_queue_update up;
+	struct dlv_plan p;
+	enum rc rc;
+
+	rc = dlv_plan_init(
+	    &p, a, log, conf, item->from, STR(""), now, dlv_random());
+	if (rc == RC_OK)
+		rc = dlv_retry_plan(&p, d->dir, item, deadline_in(TRY_MS), &up);
+	conf_unref(&conf);
+	if (rc != RC_OK) {
+		log_error(log, "queue.damaged", KVC("rc", rc_name(rc)));
+		return rc;
+	}
+	rc = store_queue_update(d->store, &up, deadline_in(COMMIT_MS));
+	d->counts.retried += up.nremove + up.nset;
+	if (rc == RC_OK)
+		d->counts.retried_ok += up.nto;
+	else
+		log_warn(log, "queue.commit", KVC("rc", rc_name(rc)),
+		    KVU("deliveries", up.nto));
+	return rc;
+}
+
+void
+dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
+{
+	struct log log = log_with(d->log, "qid", message_id);
+	AUTO_ARENA a = { 0 };
+	struct store_queue_item item;
+	int64_t now = now_unix();
+	enum rc rc;
+
+	*out = (struct dlv_step){ .next_at = now + LOOK_AGAIN_S };
+	rc = store_queue_get(
+	    d->store, &a, message_id, deadline_in(READ_MS), &item);
+	if (rc == RC_NOENT) {
+		out->gone = true;
+		return;
+	}
+	if (rc != RC_OK) {
+		log_warn(&log, "queue.read", KVC("rc", rc_name(rc)));
+		return;
+	}
+	dlv_retry_count(&item, out);
+	if (out->gone || out->next_at > now)
+		return;
+	rc = try(d, &a, &log, &item, now);
+	out->next_at = rc == RC_OK    ? now
+		       : rc == RC_BAD ? now + DAMAGED_S
+				      : now + LOOK_AGAIN_S;
+}

@@ -1,0 +1,175 @@
+/*
+ * One message from a gateway: read it, decide, hand it to the store, and answer
+ * from the store's answer.
+ *
+ * The worker is free again as soon as the store has the request: hundreds of
+ * messages can wait for one commit.  What the answer needs is in a job in the
+ * request's arena; everything else dies with the handler.
+ *
+ * The submit id goes on to the store as the operation id, so a gateway that
+ * asks again after a lost answer gets the first result.  A repeat may plan
+ * differently (a group has changed since); the store's first commit stands.
+ */
+#include <string.h>
+
+#include "delivery/dlv.h"
+#include "delivery/dlv_route.h"
+#include "delivery/dlv_wire.h"
+#include "mail/meta.h"
+
+struct job {
+	struct dlv *d;
+	struct rpcd_req *r;
+	struct log log;
+	struct str from, first; /* for the log: return path, a recipient */
+	uint64_t size;
+	uint64_t nto, delivered, queued;
+	bool large; /* entries that go on at once */
+};
+
+/* Runs on the store client's thread. */
+static void
+on_commit(void *arg, enum rc rc, const struct store_submitted *out)
+{
+	struct job *j = arg;
+	struct dlv_counts *c = &j->d->counts;
+
+	if (rc == RC_OK) {
+		const struct dlv_submitted done = { out->message_id,
+			j->delivered, j->queued };
+
+		dlv_put_submitted(&j->r->out, &done);
+		c->messages++;
+		c->repeated += out->repeated;
+		c->delivered += out->repeated ? 0 : j->delivered;
+		c->queued += out->repeated ? 0 : j->queued;
+		if (j->queued > 0)
+			dlv_queue_poke(j->d->queue, out->message_id);
+		log_info(&j->log, "submit.done", KV("qid", out->message_id),
+		    KV("from", j->from), KV("to", j->first),
+		    KVU("rcpts", j->nto), KVU("delivered", j->delivered),
+		    KVU("queued", j->queued), KVU("size", j->size),
+		    KVU("repeated", out->repeated));
+	} else {
+		/* Whether it happened is not known: never a permanent no. */
+		c->deferred++;
+		if (j->queued > 0)
+			dlv_queue_reload(j->d->queue);
+		log_warn(&j->log, "submit.store", KVC("rc", rc_name(rc)),
+		    KV("from", j->from), KV("to", j->first));
+		rc = RC_TEMP;
+	}
+	rpcd_reply(j->r, rc);
+}
+
+static enum rc
+check(const struct conf *conf, const struct dlv_submit *m)
+{
+	if (m->size > conf->message_size_max || m->nto > conf->recipients_max)
+		return RC_BAD;
+	return RC_OK;
+}
+
+static void
+log_queued(const struct job *j, const struct dlv_plan *p)
+{
+	for (size_t i = 0; i < p->nqueue; i++)
+		log_info(&j->log, "submit.queue", KV("to", p->queue[i].rcpt),
+		    KVC("state",
+			p->queue[i].state == DLV_HELD ? "held" : "ready"),
+		    KV("reason", p->queue[i].reason));
+}
+
+/* The directory gets half of the time: the commit needs the other half. */
+static struct deadline
+expand_deadline(const struct conf *conf, struct deadline dl)
+{
+	int left = deadline_left_ms(dl) / 2;
+
+	return deadline_in(MIN(left, (int)conf->directory_timeout_ms));
+}
+
+/* Everything up to the commit; on RC_OK the job is on its way. */
+static enum rc
+run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
+{
+	struct rpcd_req *r = j->r;
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF meta = { 0 };
+	struct dlv_scan scan;
+	struct dlv_plan p;
+	enum rc rc = check(conf, m);
+
+	if (rc == RC_OK)
+		rc = dlv_plan_init(&p, &a, &j->log, conf, m->from, m->trace,
+		    now_unix(), dlv_random());
+	buf_init(&meta, MAIL_META_MAX);
+	if (rc == RC_OK)
+		rc = dlv_scan(&j->log, &a, m, &meta, &scan);
+	if (rc == RC_OK)
+		rc = dlv_route(
+		    &p, j->d->dir, m, &scan, expand_deadline(conf, r->dl));
+	if (rc == RC_OK && p.nqueue > 0)
+		rc = dlv_queue_room(j->d->queue, conf->queue_max, p.nqueue);
+	if (rc != RC_OK)
+		return rc;
+	log_queued(j, &p);
+	j->nto = m->nto;
+	j->delivered = p.nto;
+	j->queued = p.nqueue;
+	const struct store_submit in = {
+		.op_id = m->id,
+		.from = m->from,
+		.submitter = m->submitter,
+		.received_at = m->received_at,
+		.body = {
+			.edits = m->edits,
+			.inline_data = m->inline_data,
+			.fd = m->fd,
+			.size = m->size,
+			.meta = buf_str(&meta),
+		},
+		.to = p.to,
+		.nto = p.nto,
+		.queue = p.queue,
+		.nqueue = p.nqueue,
+	};
+	/* From here on the request may be answered at any moment. */
+	store_submit_start(j->d->store, &in, r->dl, on_commit, j);
+	return RC_OK;
+}
+
+enum rpcd_next
+dlv_on_submit(struct dlv *d, struct rpcd_req *r, enum rc *rc)
+{
+	struct job *j = arena_calloc(&r->a, 1, sizeof(*j));
+	const struct conf *conf;
+	struct dlv_submit m;
+
+	d->counts.submits++;
+	*rc = dlv_get_submit(&r->in, &r->a, &m);
+	if (*rc != RC_OK) {
+		d->counts.refused++;
+		log_error(d->log, "submit.bad", KVU("pid", r->pid));
+		return RPCD_REPLY;
+	}
+	*j = (struct job){
+		.d = d,
+		.r = r,
+		.log = log_with(d->log, "sid", m.sid),
+		.from = m.from,
+		.first = m.to[0].address,
+		.size = m.size,
+	};
+	conf = dlv_conf(d);
+	*rc = run(j, conf, &m);
+	conf_unref(&conf);
+	fd_close(&m.fd);
+	if (*rc == RC_OK)
+		return RPCD_LATER;
+	if (*rc == RC_TEMP)
+		d->counts.deferred++;
+	else
+		d->counts.refused++;
+	return RPCD_REPLY;
+}

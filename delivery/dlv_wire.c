@@ -1,0 +1,139 @@
+/*
+ * One place knows the field names, so that the two sides cannot drift.  The
+ * getters check every length: a gateway may have been taken over.
+ */
+#include "delivery/dlv_wire.h"
+#include "mail/addr.h"
+
+void
+dlv_put_submit(struct ipc_msg *m, const struct dlv_submit *in)
+{
+	ipc_put_str(m, "id", in->id);
+	ipc_put_str(m, "from", in->from);
+	ipc_put_str(m, "submitter", in->submitter);
+	ipc_put_str(m, "sid", in->sid);
+	ipc_put_str(m, "client_ip", in->client_ip);
+	for (size_t i = 0; i < in->nto; i++) {
+		size_t at = ipc_begin(m, "to");
+
+		ipc_put_str(m, "address", in->to[i].address);
+		ipc_put_u64(m, "kind", in->to[i].kind);
+		ipc_put_str(m, "dir_id", in->to[i].dir_id);
+		ipc_end(m, at);
+	}
+	ipc_put_str(m, "trace", in->trace);
+	ipc_put_str(m, "edits", in->edits);
+	ipc_put_u64(m, "size", in->size);
+	ipc_put_i64(m, "received_at", in->received_at);
+	if (in->fd >= 0)
+		ipc_put_fd(m, "body_fd", in->fd);
+	else
+		ipc_put_str(m, "body", in->inline_data);
+}
+
+static enum rc
+get_limited(struct ipc_in *in, const char *name, size_t max, struct str *out)
+{
+	enum rc rc = ipc_get_str(in, name, out);
+
+	return rc == RC_OK && out->n <= max ? RC_OK : RC_BAD;
+}
+
+static enum rc
+get_rcpt(struct ipc_in *in, struct dlv_rcpt *out)
+{
+	uint64_t kind;
+
+	if (get_limited(in, "address", MAIL_ADDR_TEXT_MAX, &out->address) ||
+	    get_limited(in, "dir_id", DIR_ID_LEN, &out->dir_id) ||
+	    ipc_get_u64(in, "kind", &kind) != RC_OK)
+		return RC_BAD;
+	if (out->address.n == 0 || kind < DIR_USER || kind > DIR_ELSEWHERE)
+		return RC_BAD;
+	out->kind = (enum dir_kind)kind;
+	return RC_OK;
+}
+
+static enum rc
+get_rcpts(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
+{
+	struct dlv_rcpt *to;
+	struct ipc_in group;
+	size_t pos = 0, n = 0;
+
+	while (ipc_next_group(in, "to", &pos, &group) == RC_OK)
+		n++;
+	if (n == 0 || n > DIR_RCPTS_MAX)
+		return RC_BAD;
+	to = arena_calloc(a, n, sizeof(*to));
+	pos = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (ipc_next_group(in, "to", &pos, &group) != RC_OK ||
+		    get_rcpt(&group, &to[i]) != RC_OK)
+			return RC_BAD;
+	}
+	out->to = to;
+	out->nto = n;
+	return RC_OK;
+}
+
+static enum rc
+get_body(struct ipc_in *in, struct dlv_submit *out)
+{
+	enum rc rc = ipc_get_str(in, "body", &out->inline_data);
+
+	if (rc == RC_OK)
+		return out->inline_data.n <= DLV_INLINE_MAX &&
+			       out->inline_data.n == out->size
+			   ? RC_OK
+			   : RC_BAD;
+	if (ipc_get_fd(in, "body_fd", &out->fd) == RC_OK)
+		return RC_OK;
+	out->fd = -1;
+	return RC_BAD;
+}
+
+enum rc
+dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
+{
+	*out = (struct dlv_submit){ .fd = -1 };
+	if (get_limited(in, "id", DLV_SUBMIT_ID_LEN, &out->id) ||
+	    get_limited(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
+	    get_limited(in, "submitter", DIR_ID_LEN, &out->submitter) ||
+	    get_limited(in, "sid", DLV_SID_MAX, &out->sid) ||
+	    get_limited(in, "client_ip", DLV_IP_MAX, &out->client_ip) ||
+	    get_limited(in, "trace", DLV_TRACE_MAX, &out->trace) ||
+	    get_limited(in, "edits", DLV_EDITS_MAX, &out->edits) ||
+	    ipc_get_u64(in, "size", &out->size) != RC_OK ||
+	    ipc_get_i64(in, "received_at", &out->received_at) != RC_OK)
+		return RC_BAD;
+	if (out->id.n != DLV_SUBMIT_ID_LEN || get_rcpts(in, a, out) != RC_OK)
+		return RC_BAD;
+	if (get_body(in, out) != RC_OK || ipc_in_done(in) != RC_OK) {
+		fd_close(&out->fd);
+		return RC_BAD;
+	}
+	return RC_OK;
+}
+
+void
+dlv_put_submitted(struct ipc_msg *m, const struct dlv_submitted *in)
+{
+	ipc_put_str(m, "queue_id", in->queue_id);
+	ipc_put_u64(m, "delivered", in->delivered);
+	ipc_put_u64(m, "queued", in->queued);
+}
+
+enum rc
+dlv_get_submitted(struct ipc_in *in, struct dlv_submitted *out)
+{
+	struct dlv_submitted got = { 0 };
+
+	if (get_limited(in, "queue_id", DLV_QUEUE_ID_MAX, &got.queue_id) ||
+	    ipc_get_u64(in, "delivered", &got.delivered) != RC_OK ||
+	    ipc_get_u64(in, "queued", &got.queued) != RC_OK ||
+	    ipc_in_done(in) != RC_OK)
+		return RC_BAD;
+	*out = got;
+	return RC_OK;
+}

@@ -1,0 +1,16 @@
+noinst_LIBRARIES += libdelivery.a
+libdelivery_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libdelivery_a_SOURCES = \
+	%D%/dlv.h %D%/dlv.c \
+	%D%/dlv_client.h %D%/dlv_client.c \
+	%D%/dlv_wire.h %D%/dlv_wire.c \
+	%D%/dlv_people.h %D%/dlv_people.c \
+	%D%/dlv_plan.h %D%/dlv_plan.c \
+	%D%/dlv_scan.h %D%/dlv_scan.c \
+	%D%/dlv_route.h %D%/dlv_route.c \
+	%D%/dlv_submit.c \
+	%D%/dlv_queue.h %D%/dlv_queue.c \
+	%D%/dlv_retry.h %D%/dlv_retry.c \
+	%D%/dlv_step.c \
+	%D%/dlv_json.h %D%/dlv_json.c \
+	%D%/dlv_admin.c

@@ -1,0 +1,182 @@
+/*
+ * gatepost-delivery: decides where each accepted message goes, and looks after
+ * the queue.  See gatepost-delivery(8).
+ */
+#include <jansson.h>
+
+#include "delivery/dlv.h"
+#include "lib/proc.h"
+
+#define STORE_CONNS 4u
+#define DIR_CONNS   8u
+#define RPC_CONNS   256u
+#define CHECK_MS    5000
+
+struct daemon {
+	struct proc proc;
+	struct dlv dlv;
+	struct rpcd *rpcd;
+};
+
+static void
+on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
+{
+	struct daemon *dm = ctx;
+
+	(void)in;
+	dlv_conf_set(&dm->dlv, conf);
+}
+
+static void
+on_status(void *ctx, struct ipc_msg *out)
+{
+	struct daemon *dm = ctx;
+	struct dlv_counts *c = &dm->dlv.counts;
+	struct dlv_queue_sum q;
+
+	dlv_queue_sum(dm->dlv.queue, &q);
+	ipc_put_u64(out, "submits", c->submits);
+	ipc_put_u64(out, "messages", c->messages);
+	ipc_put_u64(out, "repeated", c->repeated);
+	ipc_put_u64(out, "delivered", c->delivered);
+	ipc_put_u64(out, "queued", c->queued);
+	ipc_put_u64(out, "refused", c->refused);
+	ipc_put_u64(out, "deferred", c->deferred);
+	ipc_put_u64(out, "retried", c->retried);
+	ipc_put_u64(out, "retried_ok", c->retried_ok);
+	ipc_put_u64(out, "queue_loaded", q.loaded);
+	ipc_put_u64(out, "queue_messages", q.messages);
+	ipc_put_u64(out, "queue_ready", q.ready);
+	ipc_put_u64(out, "queue_held", q.held);
+	ipc_put_u64(out, "queue_poison", q.poison);
+	ipc_put_u64(out, "queue_expired", q.expired);
+}
+
+static void
+check_store(struct dlv *d, struct ipc_msg *out)
+{
+	AUTO_ARENA a = { 0 };
+	struct str json;
+	enum rc rc = store_stats(d->store, &a, deadline_in(CHECK_MS), &json);
+
+	proc_check_line(out, rc == RC_OK ? PROC_GOOD : PROC_FAIL,
+	    STR("delivery asks the store"),
+	    rc == RC_OK ? STR("it answers") : STR("no answer"),
+	    rc == RC_OK ? STR("")
+			: STR("look for proc=store in the log; is it "
+			      "running, is its disk full?"));
+}
+
+static void
+check_directory(struct dlv *d, struct ipc_msg *out)
+{
+	const struct conf *conf = dlv_conf(d);
+	struct str who = str_c(conf->postmaster);
+	AUTO_ARENA a = { 0 };
+	struct dir_rcpt is = { 0 };
+	enum rc rc =
+	    dir_rcpts(d->dir, &a, &who, 1, true, deadline_in(CHECK_MS), &is);
+
+	if (rc == RC_OK && is.rc == RC_OK)
+		proc_check_line(out, PROC_GOOD,
+		    STR("delivery asks the directory for the postmaster"),
+		    str_fmt(&a, "%.*s is %.*s", STRF(who), STRF(is.address)),
+		    STR(""));
+	else
+		proc_check_line(out, PROC_FAIL,
+		    STR("delivery asks the directory for the postmaster"),
+		    str_fmt(&a, "%.*s: %s", STRF(who),
+			rc != RC_OK ? "no answer" : rc_name(is.rc)),
+		    str_fmt(&a, "gatepost explain rcpt %.*s", STRF(who)));
+	conf_unref(&conf);
+}
+
+static void
+check_queue(struct dlv *d, struct ipc_msg *out)
+{
+	struct dlv_queue_sum q;
+	AUTO_ARENA a = { 0 };
+	bool good;
+
+	dlv_queue_sum(d->queue, &q);
+	good = q.held + q.poison + q.expired == 0;
+	proc_check_line(out, good && q.loaded ? PROC_GOOD : PROC_UNPROVEN,
+	    STR("the queue"),
+	    q.loaded
+		? str_fmt(&a,
+		      "%llu messages, %llu held, %llu poison, "
+		      "%llu expired",
+		      (unsigned long long)q.messages,
+		      (unsigned long long)q.held, (unsigned long long)q.poison,
+		      (unsigned long long)q.expired)
+		: STR("not yet read from the store"),
+	    good ? STR("") : STR("gatepost queue list"));
+}
+
+static void
+on_check(void *ctx, struct ipc_msg *out)
+{
+	struct daemon *dm = ctx;
+
+	check_store(&dm->dlv, out);
+	check_directory(&dm->dlv, out);
+	check_queue(&dm->dlv, out);
+}
+
+static void
+on_stop(void *ctx, struct deadline dl)
+{
+	struct daemon *dm = ctx;
+
+	rpcd_stop(&dm->rpcd, dl);
+	dlv_queue_stop(&dm->dlv.queue, dl);
+}
+
+static void
+start(struct daemon *dm)
+{
+	struct proc *p = &dm->proc;
+	struct dlv *d = &dm->dlv;
+	size_t nuids;
+	const uid_t *uids = proc_peer_uids(p, &nuids);
+
+	d->log = &p->log;
+	pthread_mutex_init(&d->conf_lock, NULL);
+	d->conf = conf_ref(p->conf);
+	d->store =
+	    store_client_new(d->log, proc_ipc_path(p, "store"), STORE_CONNS);
+	d->dir =
+	    dir_client_new(d->log, proc_ipc_path(p, "directory"), DIR_CONNS);
+	d->queue = dlv_queue_start(d);
+	dm->rpcd = rpcd_start(d->log, &(struct rpcd_conf){
+					  .name = "delivery",
+					  .listen_fd = proc_take_fd(p, "ipc"),
+					  .workers = p->conf->workers,
+					  .max_conns = RPC_CONNS,
+					  .uids = uids,
+					  .nuids = nuids,
+					  .handle = dlv_handle,
+					  .ctx = d,
+				      });
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct sandbox rules = { 0 };
+	struct daemon dm = { 0 };
+	int status;
+
+	json_set_alloc_funcs(xmalloc, xfree);
+	proc_begin(&dm.proc, argc, argv);
+	proc_confine(&dm.proc, &rules);
+	start(&dm);
+	status = proc_run(&dm.proc, &(struct proc_hooks){
+					.reload = on_reload,
+					.status = on_status,
+					.check = on_check,
+					.stop = on_stop,
+					.ctx = &dm,
+				    });
+	return status;
+}

@@ -1,0 +1,318 @@
+#include "delivery/dlv_retry.h"
+#include "tests/unit/delivery/fake.h"
+
+#define NOW   1000000
+#define TRACE "Received: by b; Sun, 22 Nov 2026 05:00:00 +0000\r\n"
+
+struct test {
+	struct arena a;
+	struct dir_client dir;
+	struct dlv_plan p;
+	struct dir_rcpt team[8];
+	struct store_queue_update up;
+};
+
+/* An entry that is due. */
+static struct store_queued
+entry(uint64_t id, const char *rcpt, enum dir_kind kind, const char *dir_id)
+{
+	return (struct store_queued){
+		.id = id,
+		.rcpt = str_c(rcpt),
+		.dir_id = str_c(dir_id),
+		.kind = kind,
+		.state = DLV_READY,
+		.attempts = 1,
+		.next_at = NOW,
+		.expires_at = NOW + 500,
+		.prefix = kind == DIR_GROUP ? STR(TRACE) : STR("X: kept\r\n"),
+	};
+}
+
+static void
+begin(struct test *t)
+{
+	*t = (struct test){ 0 };
+	t->dir.team = t->team;
+}
+
+static void
+try(struct test *t, struct store_queued *entries, size_t n)
+{
+	const struct store_queue_item item = {
+		.message_id = STR("0123456789abcdef0123456789abcdef"),
+		.from = STR(""),
+		.entries = entries,
+		.nentries = n,
+	};
+
+	assert_int_equal(dlv_plan_init(&t->p, &t->a, &fake_log, &fake_conf,
+			     item.from, STR(""), NOW, 3),
+	    RC_OK);
+	assert_int_equal(
+	    dlv_retry_plan(&t->p, &t->dir, &item, deadline_in(60000), &t->up),
+	    RC_OK);
+	assert_true(t->up.op_id.n > 0 && t->up.op_id.n <= STORE_OPID_MAX);
+}
+
+static struct str
+people(struct arena *a, const char *one)
+{
+	struct dlv_people p;
+	bool new;
+
+	dlv_people_init(&p, a);
+	assert_int_equal(dlv_people_add(&p, str_c(one), &new), RC_OK);
+	return dlv_people_save(&p, a);
+}
+
+static void
+person_follows_directory(void **state)
+{
+	static const struct {
+		const char *id;
+		bool down;
+		bool delivered;
+		enum dlv_state after;
+	} rows[] = {
+		{ ANN, false, true, 0 },
+		{ ANN, true, false, DLV_READY },
+		{ DAN, false, false, DLV_HELD },
+		{ EVE, false, false, DLV_HELD },
+		{ GONE, false, false, DLV_HELD },
+		{ TOM, false, false, DLV_READY },
+		{ "", false, true, 0 },
+		{ "", true, false, DLV_READY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct store_queued q =
+		    entry(7, "ann@example.org", DIR_USER, rows[i].id);
+		struct test t;
+
+		begin(&t);
+		t.dir.down = rows[i].down;
+		try(&t, &q, 1);
+		assert_int_equal(t.up.nto, rows[i].delivered);
+		assert_int_equal(t.up.nremove, rows[i].delivered);
+		assert_int_equal(t.up.nset, !rows[i].delivered);
+		if (rows[i].delivered) {
+			assert_int_equal(t.up.remove[0], 7);
+			CHECK_STR(t.up.to[0].prefix, STR("X: kept\r\n"));
+			CHECK_STR(t.up.to[0].account, STR(ANN));
+		} else {
+			assert_int_equal(t.up.set[0].id, 7);
+			assert_int_equal(t.up.set[0].state, rows[i].after);
+			assert_int_equal(t.up.set[0].attempts, 2);
+			assert_true(t.up.set[0].next_at > NOW + 60);
+			assert_int_equal(t.up.set[0].expires_at, NOW + 500);
+			assert_true(t.up.set[0].reason.n > 0);
+		}
+		arena_free(&t.a);
+	}
+}
+
+static void
+only_what_is_due_is_tried(void **state)
+{
+	struct store_queued q[] = {
+		entry(1, "ann@example.org", DIR_USER, ANN),
+		entry(2, "bob@example.org", DIR_USER, BOB),
+		entry(3, "cee@example.org", DIR_USER, CEE),
+		entry(4, "dan@example.org", DIR_USER, DAN),
+	};
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q[0].next_at = NOW + 1;
+	q[2].state = DLV_HELD;
+	q[3].state = DLV_POISON;
+	try(&t, q, COUNT(q));
+	assert_int_equal(t.dir.asked, 1);
+	assert_int_equal(t.up.nto, 1);
+	CHECK_STR(t.up.to[0].account, STR(BOB));
+	assert_int_equal(t.up.nset, 0);
+	arena_free(&t.a);
+}
+
+static void
+group_skips_those_who_have_it(void **state)
+{
+	struct store_queued q[] = {
+		entry(1, "team@example.org", DIR_GROUP, TEAM),
+		entry(2, "cee@example.org", DIR_USER, CEE), /* held */
+		entry(3, "bob@example.org", DIR_USER, BOB), /* due */
+	};
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q[0].data = people(&t.a, ANN);
+	q[1].state = DLV_HELD;
+	t.team[t.dir.nteam++] = fake_person(ANN, "ann@example.org");
+	t.team[t.dir.nteam++] = fake_person(BOB, "bob@example.org");
+	t.team[t.dir.nteam++] = fake_person(CEE, "cee@example.org");
+	t.team[t.dir.nteam++] = fake_person(DAN, "dan@example.org");
+	t.team[t.dir.nteam++] = fake_person(ID("55"), "new@example.org");
+	try(&t, q, COUNT(q));
+	assert_int_equal(t.up.nto, 2);
+	CHECK_STR(t.up.to[0].account, STR(BOB));
+	CHECK_STR(t.up.to[0].prefix, STR("X: kept\r\n"));
+	CHECK_STR(t.up.to[1].account, STR(ID("55")));
+	CHECK_STR(t.up.to[1].prefix,
+	    STR("Return-Path: <>\r\nDelivered-To: new@example.org\r\n" TRACE));
+	assert_int_equal(t.up.nremove, 2);
+	assert_int_equal(t.up.nset, 1); /* Dan, elsewhere, is new */
+	assert_int_equal(t.up.set[0].id, 0);
+	assert_int_equal(t.up.set[0].state, DLV_HELD);
+	assert_int_equal(t.up.set[0].expires_at, NOW + 500);
+	CHECK_STR(t.up.set[0].dir_id, STR(DAN));
+	arena_free(&t.a);
+}
+
+static void
+people_move_to_the_group_that_stays(void **state)
+{
+	struct store_queued q[] = {
+		entry(1, "team@example.org", DIR_GROUP, TEAM),
+		entry(2, "staff@example.org", DIR_GROUP, STAFF),
+	};
+	struct dlv_people seen;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q[0].data = people(&t.a, ANN);
+	q[1].next_at = NOW + 100;
+	t.team[t.dir.nteam++] = fake_person(BOB, "bob@example.org");
+	try(&t, q, COUNT(q));
+	assert_int_equal(t.up.nto, 1);
+	assert_int_equal(t.up.nremove, 1);
+	assert_int_equal(t.up.nset, 1);
+	assert_int_equal(t.up.set[0].id, 2);
+	assert_int_equal(t.up.set[0].attempts, 1);
+	assert_int_equal(t.up.set[0].next_at, NOW + 100);
+	dlv_people_init(&seen, &t.a);
+	assert_int_equal(dlv_people_load(&seen, t.up.set[0].data), RC_OK);
+	assert_true(dlv_people_has(&seen, STR(ANN)));
+	assert_true(dlv_people_has(&seen, STR(BOB)));
+	arena_free(&t.a);
+}
+
+static void
+delivered_person_is_remembered_for_the_group(void **state)
+{
+	struct store_queued q[] = {
+		entry(1, "team@example.org", DIR_GROUP, TEAM), /* later */
+		entry(2, "bob@example.org", DIR_USER, BOB),
+	};
+	struct dlv_people seen;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q[0].next_at = NOW + 100;
+	try(&t, q, COUNT(q));
+	assert_int_equal(t.up.nto, 1);
+	assert_int_equal(t.up.nset, 1);
+	assert_int_equal(t.up.set[0].id, 1);
+	dlv_people_init(&seen, &t.a);
+	assert_int_equal(dlv_people_load(&seen, t.up.set[0].data), RC_OK);
+	assert_true(dlv_people_has(&seen, STR(BOB)));
+	arena_free(&t.a);
+}
+
+static void
+group_waits_for_the_directory(void **state)
+{
+	static const struct {
+		const char *id;
+		bool down;
+		enum dlv_state after;
+	} rows[] = {
+		{ TEAM, true, DLV_READY },
+		{ GONE, false, DLV_HELD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct store_queued q =
+		    entry(9, "team@example.org", DIR_GROUP, rows[i].id);
+		struct test t;
+
+		begin(&t);
+		t.dir.down = rows[i].down;
+		q.data = people(&t.a, ANN);
+		try(&t, &q, 1);
+		assert_int_equal(t.up.nto + t.up.nremove, 0);
+		assert_int_equal(t.up.nset, 1);
+		assert_int_equal(t.up.set[0].state, rows[i].after);
+		CHECK_STR(t.up.set[0].data, q.data);
+		arena_free(&t.a);
+	}
+}
+
+/* The same try has one name, the next one another. */
+static void
+operation_ids_name_the_try(void **state)
+{
+	struct store_queued q = entry(9, "team@example.org", DIR_GROUP, TEAM);
+	struct test t[4];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		begin(&t[i]);
+		if (i == 2)
+			q.attempts = 2;
+		if (i == 3)
+			q.data = people(&t[i].a, ANN);
+		try(&t[i], &q, 1);
+	}
+	CHECK_STR(t[0].up.op_id, t[1].up.op_id);
+	assert_false(str_eq(t[1].up.op_id, t[2].up.op_id));
+	assert_false(str_eq(t[2].up.op_id, t[3].up.op_id));
+	for (size_t i = 0; i < COUNT(t); i++)
+		arena_free(&t[i].a);
+}
+
+static void
+damaged_items_are_not_tried(void **state)
+{
+	struct store_queued q = entry(9, "team@example.org", DIR_GROUP, TEAM);
+	const struct store_queue_item item = {
+		.message_id = STR("00"),
+		.entries = &q,
+		.nentries = 1,
+	};
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q.data = STR("\1short");
+	assert_int_equal(dlv_plan_init(&t.p, &t.a, &fake_log, &fake_conf,
+			     item.from, STR(""), NOW, 3),
+	    RC_OK);
+	assert_int_equal(
+	    dlv_retry_plan(&t.p, &t.dir, &item, deadline_in(60000), &t.up),
+	    RC_BAD);
+	assert_int_equal(t.dir.expanded, 0);
+	arena_free(&t.a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(person_follows_directory),
+		cmocka_unit_test(only_what_is_due_is_tried),
+		cmocka_unit_test(group_skips_those_who_have_it),
+		cmocka_unit_test(people_move_to_the_group_that_stays),
+		cmocka_unit_test(delivered_person_is_remembered_for_the_group),
+		cmocka_unit_test(group_waits_for_the_directory),
+		cmocka_unit_test(operation_ids_name_the_try),
+		cmocka_unit_test(damaged_items_are_not_tried),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
