@@ -88,7 +88,7 @@ class Gatepost:
         self.settings.update(settings or {})
         self.daemon = None
         self.write_conf()
-        self._give_away()
+        self.give_away()
 
     def _path(self, name):
         return os.path.join(self.folder, name)
@@ -97,10 +97,10 @@ class Gatepost:
         """A copy that the daemons' user may read (keytab, CA, LDIF)."""
         copy = self._path(os.path.basename(path))
         shutil.copy(path, copy)
-        self._give_away()
+        self.give_away()
         return copy
 
-    def _give_away(self):
+    def give_away(self):
         """Everything here belongs to the user that the daemons run as."""
         if not real_root():
             return

@@ -1,0 +1,151 @@
+"""Start, stop, reload, and what lasts."""
+import os
+import signal
+
+from rig import ldif
+from rig.proc import wait_until
+from rig.wire import Wire
+from setups import arrives, on_ldif, send_one, unique
+
+
+def certificate_of(gp):
+    with Wire("127.0.0.1", gp.ports["imaps"], tls_ca=gp.ca) as w:
+        return w.sock.getpeercert()["serialNumber"]
+
+
+def test_reload_takes_the_new_certificate_and_drops_nobody(plain):
+    before = certificate_of(plain)
+    with plain.imap("ann", ldif.PASSWORD) as c, plain.smtp() as s:
+        c.select()
+        tag = c.idle()
+        s.must("MAIL FROM:<a@client.test>")
+        cert, key = plain.certificates.issue("new", "new-key", [
+            "mail.example.test"])
+        plain.write_conf(tls_certificate=[cert], tls_key=[key])
+        plain.give_away()
+        plain.reload()
+        wait_until(lambda: certificate_of(plain) != before, "the new one")
+        s.must("RCPT TO:<ann@example.test>")
+        assert s.data(b"Subject: still here\n\n").code == 250
+        assert c.response().endswith(b" EXISTS")
+        assert c.done(tag).ok
+
+
+def test_reload_of_settings(plain):
+    assert send_one(plain, "ann@second.test", unique("x")).code == 550
+    plain.write_conf(domains=["example.test", "second.test"])
+    plain.reload()
+    wait_until(lambda: send_one(plain, "ann@second.test", unique(
+        "x")).status == "5.1.1", "the domain to be ours")
+
+
+def test_a_bad_configuration_is_not_taken(plain):
+    with open(plain.conf, "a") as f:
+        f.write("frobnicate = 1\n")
+    plain.reload()
+    plain.wait_log(r"frobnicate")
+    assert send_one(plain, "ann@example.test", unique("x")).code == 250
+
+
+def test_mail_lasts(plain):
+    subjects = [unique("lasts %d" % n) for n in range(5)]
+    for s in subjects:
+        assert send_one(plain, "ann@example.test", s).code == 250
+    with plain.imap("ann", ldif.PASSWORD) as c:
+        c.select()
+        c.must("STORE 2 +FLAGS (\\Seen $Mine)")
+        c.must("CREATE Kept")
+        c.must("COPY 1:3 Kept")
+        c.must("STORE 5 +FLAGS.SILENT (\\Deleted)")
+        c.must("EXPUNGE")
+        shape = c.must("UID FETCH 1:* (FLAGS RFC822.SIZE INTERNALDATE)")
+        validity = [u for u in c.select().untagged if b"UIDVALIDITY" in u]
+    for end in (plain.stop, plain.kill):
+        end()
+        plain.start()
+        with plain.imap("ann", ldif.PASSWORD) as c:
+            assert [u for u in c.select().untagged
+                    if b"UIDVALIDITY" in u] == validity
+            again = c.must("UID FETCH 1:* (FLAGS RFC822.SIZE INTERNALDATE)")
+            assert again.lines("FETCH") == shape.lines("FETCH")
+            assert c.subjects("Kept") == subjects[:3]
+
+
+def test_stop_with_open_sessions(plain):
+    with plain.imap("ann", ldif.PASSWORD) as c, plain.smtp() as s:
+        c.select()
+        c.idle()
+        s.must("MAIL FROM:<a@client.test>")
+        plain.stop()
+        assert b"BYE" in c.at_end()
+    plain.start()
+    assert send_one(plain, "ann@example.test", unique("x")).code == 250
+
+
+def test_everything_restarts_by_itself(plain):
+    for role in sorted({r for _, r in plain.children()}):
+        pid = [p for p, r in plain.children() if r == role][0]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: pid not in [p for p, _ in plain.children()]
+                   and role in [r for _, r in plain.children()],
+                   "another " + role)
+        subject = unique("after " + role)
+        wait_until(lambda: delivers(plain, subject), "mail after " + role)
+        assert arrives(plain, "ann", ldif.PASSWORD, subject) >= 1
+
+
+def delivers(gp, subject):
+    try:
+        return send_one(gp, "ann@example.test", subject).code == 250
+    except Exception:
+        return False
+
+
+def test_a_delivery_is_pushed_to_an_idle_client(plain):
+    with plain.imap("ann", ldif.PASSWORD) as c, \
+            plain.imap("ann", ldif.PASSWORD) as other:
+        c.select()
+        other.select()
+        tag = c.idle()
+        assert send_one(plain, "ann@example.test", unique("x")).code == 250
+        assert c.response() == b"* 1 EXISTS"
+        other.must("NOOP")
+        other.must("STORE 1 +FLAGS (\\Seen)")
+        line = c.response()
+        while b"FETCH" not in line:
+            line = c.response()
+        assert b"\\Seen" in line
+        assert c.done(tag).ok
+
+
+def test_default_folders_are_made_once(plain):
+    wanted = {"Drafts", "Sent", "Junk", "Trash", "Archive"}
+
+    def folders():
+        with plain.imap("cat", ldif.PASSWORD) as c:
+            return {u.decode().rsplit(" ", 1)[1].strip('"')
+                    for u in c.must('LIST "" *').lines("LIST")}
+
+    assert folders() == wanted | {"INBOX"}
+    with plain.imap("cat", ldif.PASSWORD) as c:
+        c.must("DELETE Archive")
+    assert send_one(plain, "cat@example.test", unique("x")).code == 250
+    assert folders() == wanted - {"Archive"} | {"INBOX"}
+
+
+def test_people_do_not_see_each_other(plain):
+    subject = unique("private")
+    assert send_one(plain, "ann@example.test", subject).code == 250
+    assert arrives(plain, "ann", ldif.PASSWORD, subject) == 1
+    assert plain.subjects("ben", ldif.PASSWORD) == []
+
+
+def test_disk_floor(tmp_path):
+    """Below the floor of free space mail waits at the sender."""
+    gp = on_ldif(tmp_path, free_space_mb=1 << 20)
+    try:
+        gp.start()
+        reply = send_one(gp, "ann@example.test", unique("x"))
+        assert reply.code in (451, 452), reply
+    finally:
+        gp.close()
