@@ -186,7 +186,7 @@ def pytest_in(part, where, folders, long):
 
 
 def proto(part, long):
-    pytest_in(part, ASAN, ["tests/proto", "tests/rig"], long)
+    pytest_in(part, ASAN, ["tests/lint", "tests/rig", "tests/proto"], long)
 
 
 def system(part, long):

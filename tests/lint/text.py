@@ -41,7 +41,8 @@ def is_c(name):
 
 
 def read(name):
-    with open(name, encoding="utf-8", errors="surrogateescape") as f:
+    with open(name, encoding="utf-8", errors="surrogateescape",
+              newline="") as f:
         return f.read()
 
 
@@ -103,19 +104,23 @@ def machine_paths(names, build, full):
 
 
 def header_guards(names, build, full):
-    """DIR/NAME.h is guarded by NAME_H or DIR_NAME_H and opens with a comment."""
-    faults = []
+    """A contract at the top, a guard that ends in NAME_H and is unique."""
+    faults, seen = [], {}
     for name in names:
         if not name.endswith(".h") or name.startswith("tests/"):
             continue
         body = read(name)
-        stem = re.sub(r"\W", "_", name[:-2]).upper()
+        stem = re.sub(r"\W", "_", name.split("/")[-1][:-2]).upper() + "_H"
         if not body.startswith("/*"):
             faults.append("%s: no contract comment at the top" % name)
         m = re.search(r"#ifndef (\w+)\n#define (\w+)\n", body)
-        if not m or m.group(1) != m.group(2) or \
-                m.group(1) not in (stem + "_H", stem.split("_", 1)[1] + "_H"):
-            faults.append("%s: guard is not %s_H" % (name, stem))
+        guard = m.group(1) if m else ""
+        if not m or guard != m.group(2) or \
+                not ("_" + guard).endswith("_" + stem):
+            faults.append("%s: the guard is not ..%s" % (name, stem))
+        elif guard in seen:
+            faults.append("%s: guard as in %s" % (name, seen[guard]))
+        seen[guard] = name
     return faults, None
 
 
