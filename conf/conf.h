@@ -112,6 +112,21 @@ void conf_unref(const struct conf **c);
 MUST_CHECK enum rc conf_dump(const struct conf *c, struct buf *out);
 /* The table as text for the manual: name, type, default, range, help. */
 MUST_CHECK enum rc conf_manual(struct buf *out);
+/*
+ * What differs between two configurations and takes effect only after a
+ * restart: the names, each with a space behind it.
+ */
+MUST_CHECK enum rc conf_restart_needed(
+    const struct conf *a, const struct conf *b, struct buf *out);
+
+/* A listener: "address:port", "[v6]:port" or "*:port" (port 0: any). */
+struct conf_listen {
+	struct str host; /* as written, without brackets; "*" is all */
+	bool v6;
+	uint16_t port;
+};
+MUST_CHECK enum rc conf_listen_parse(struct str text, struct conf_listen *out);
+
 /* Is this domain one of ours?  ASCII case-blind. */
 bool conf_is_local_domain(const struct conf *c, struct str domain);
 

@@ -1,0 +1,190 @@
+/* What only several settings together can say, and computed defaults. */
+#include <string.h>
+
+#include "conf/conf_table.h"
+
+struct check {
+	struct arena *a;
+	struct conf *c;
+	const char *setting;
+	struct str why;
+};
+
+static enum rc
+bad(struct check *k, const char *setting, struct str why)
+{
+	k->setting = setting;
+	k->why = why;
+	return RC_BAD;
+}
+
+static bool
+empty(const char *s)
+{
+	return s[0] == '\0';
+}
+
+bool
+conf_is_local_domain(const struct conf *c, struct str domain)
+{
+	for (size_t i = 0; i < c->domains.n; i++)
+		if (str_ieq(domain, str_c(c->domains.v[i])))
+			return true;
+	return false;
+}
+
+static enum rc
+check_identity(struct check *k)
+{
+	struct conf *c = k->c;
+	struct str pm;
+
+	if (empty(c->hostname))
+		return bad(k, "hostname", STR("is required"));
+	if (c->domains.n == 0)
+		return bad(k, "domains", STR("needs at least one domain"));
+	if (empty(c->postmaster))
+		c->postmaster =
+		    str_fmt(k->a, "postmaster@%s", c->domains.v[0]).p;
+	pm = str_c(c->postmaster);
+	if (str_rchr(pm, '@') == 0 ||
+	    !conf_is_local_domain(c, str_from(pm, str_rchr(pm, '@') + 1)))
+		return bad(k, "postmaster",
+		    STR("must be an address in one of the domains"));
+	return RC_OK;
+}
+
+static enum rc
+check_places(struct check *k)
+{
+	struct conf *c = k->c;
+	const struct {
+		const char *name, *value;
+	} dirs[] = {
+		{ "data_dir", c->data_dir },
+		{ "run_dir", c->run_dir },
+		{ "master_key_file", c->master_key_file },
+	};
+
+	for (size_t i = 0; i < COUNT(dirs); i++)
+		if (empty(dirs[i].value))
+			return bad(k, dirs[i].name, STR("must not be empty"));
+	/* Socket names have 107 bytes. */
+	if (strlen(c->run_dir) > 80)
+		return bad(k, "run_dir", STR("is longer than 80 bytes"));
+	if (c->tls_certificate.n != c->tls_key.n)
+		return bad(k, "tls_key",
+		    str_fmt(k->a, "has %zu files for %zu certificates",
+			c->tls_key.n, c->tls_certificate.n));
+	return RC_OK;
+}
+
+static enum rc
+check_listeners(struct check *k)
+{
+	const struct conf *c = k->c;
+	const struct {
+		const char *name;
+		const struct conf_list *list;
+	} all[] = {
+		{ "listen_smtp", &c->listen_smtp },
+		{ "listen_submission", &c->listen_submission },
+		{ "listen_submissions", &c->listen_submissions },
+		{ "listen_imap", &c->listen_imap },
+		{ "listen_imaps", &c->listen_imaps },
+	};
+	const char *seen[5 * CONF_LIST_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		for (size_t j = 0; j < all[i].list->n; j++) {
+			struct str v = str_c(all[i].list->v[j]);
+
+			if (str_eq(str_from(v, v.n - 2), STR(":0")))
+				continue;
+			for (size_t s = 0; s < n; s++)
+				if (str_ieq(v, str_c(seen[s])))
+					return bad(k, all[i].name,
+					    str_fmt(k->a, "%.*s is taken twice",
+						STRF(v)));
+			seen[n++] = v.p;
+		}
+	return RC_OK;
+}
+
+static bool
+on_loopback(struct str url)
+{
+	return str_has_iprefix(url, STR("ldapi://")) ||
+	       str_has_iprefix(url, STR("ldap://127.")) ||
+	       str_has_iprefix(url, STR("ldap://[::1]"));
+}
+
+static enum rc
+check_ldap(struct check *k)
+{
+	const struct conf *c = k->c;
+
+	if (c->ldap_servers.n == 0)
+		return bad(k, "ldap_servers", STR("needs at least one URL"));
+	if (empty(c->ldap_base))
+		return bad(k, "ldap_base", STR("is required"));
+	if (c->ldap_bind == CONF_BIND_GSSAPI) {
+		if (empty(c->ldap_keytab) && empty(c->keytab))
+			return bad(k, "ldap_keytab",
+			    STR("ldap_bind gssapi needs it, or keytab"));
+		return RC_OK;
+	}
+	if (empty(c->ldap_bind_dn))
+		return bad(k, "ldap_bind_dn", STR("ldap_bind simple needs it"));
+	if (empty(c->ldap_password_file))
+		return bad(
+		    k, "ldap_password_file", STR("ldap_bind simple needs it"));
+	for (size_t i = 0; i < c->ldap_servers.n; i++) {
+		struct str url = str_c(c->ldap_servers.v[i]);
+
+		if (c->ldap_tls == CONF_TLS_NONE && !on_loopback(url) &&
+		    !str_has_iprefix(url, STR("ldaps://")))
+			return bad(k, "ldap_tls",
+			    str_fmt(k->a,
+				"none would send the password in clear to "
+				"%.*s",
+				STRF(url)));
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_limits(struct check *k)
+{
+	const struct conf *c = k->c;
+
+	if (c->queue_retry_min_s > c->queue_retry_max_s)
+		return bad(k, "queue_retry_min_s",
+		    STR("is larger than queue_retry_max_s"));
+	if (c->imap_processes > c->imap_sessions_max)
+		return bad(k, "imap_processes",
+		    STR("is larger than imap_sessions_max"));
+	if (c->directory == CONF_LDIF)
+		return empty(c->ldif_file)
+			   ? bad(k, "ldif_file", STR("directory ldif needs it"))
+			   : RC_OK;
+	return check_ldap(k);
+}
+
+enum rc
+conf_check(
+    struct arena *a, struct conf *c, const char **setting, struct str *why)
+{
+	static enum rc (*const checks[])(struct check *) = { check_identity,
+		check_places, check_listeners, check_limits };
+	struct check k = { .a = a, .c = c };
+
+	for (size_t i = 0; i < COUNT(checks); i++)
+		if (checks[i](&k) != RC_OK) {
+			*setting = k.setting;
+			*why = k.why;
+			return RC_BAD;
+		}
+	return RC_OK;
+}

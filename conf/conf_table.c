@@ -1,0 +1,196 @@
+/* Every setting: what the parser, --dump, the manual and the tests go by. */
+#include "conf/conf_table.h"
+
+/* K, M and G bytes. */
+#define KB 1024ull
+#define MB (1024 * KB)
+#define GB (1024 * MB)
+
+static const char *const log_levels[] = { "error", "warn", "info", "debug",
+	NULL };
+static const char *const sandbox_modes[] = { "on", "required", "off", NULL };
+static const char *const backends[] = { "ldap", "ldif", NULL };
+static const char *const profiles[] = { "ad", "rfc", NULL };
+static const char *const binds[] = { "gssapi", "simple", NULL };
+static const char *const ldap_tls_modes[] = { "none", "starttls", "ldaps",
+	NULL };
+
+#define NOW     false
+#define RESTART true
+
+#define ROW(name_, offset_, type_, restart_, dflt_, min_, max_, words_, help_) \
+	{                                                                      \
+		.name = name_, .offset = offset_, .type = type_,               \
+		.restart = restart_, .dflt = dflt_, .min = min_, .max = max_,  \
+		.words = words_, .help = help_                                 \
+	}
+#define VALUE(field, type, when, dflt, help)                                   \
+	ROW(#field, offsetof(struct conf, field), type, when, dflt, 0, 0,      \
+	    NULL, help)
+#define WORD(field, when, words, dflt, help)                                   \
+	ROW(#field, offsetof(struct conf, field), CONF_WORD, when, dflt, 0, 0, \
+	    words, help)
+#define NUMBER(field, when, dflt, min, max, help)                              \
+	ROW(#field, offsetof(struct conf, field), CONF_NUMBER, when, dflt,     \
+	    min, max, NULL, help)
+#define SIZE(field, when, dflt, min, max, help)                                \
+	ROW(#field, offsetof(struct conf, field), CONF_SIZE, when, dflt, min,  \
+	    max, NULL, help)
+
+const struct conf_row conf_rows[] = {
+	VALUE(hostname, CONF_HOST, NOW, "",
+	    "Our name in greetings, trace fields and certificates. Required."),
+	VALUE(domains, CONF_HOSTS, NOW, "",
+	    "Mail domains that we accept mail for. Required."),
+	VALUE(postmaster, CONF_TEXT, NOW, "",
+	    "The address, in one of the domains, of the person who gets mail "
+	    "for postmaster. Empty: postmaster at the first domain, which the "
+	    "directory must then know."),
+
+	VALUE(data_dir, CONF_PATH, RESTART, "/var/lib/gatepost",
+	    "Where the store keeps mail, index and keys."),
+	VALUE(run_dir, CONF_PATH, RESTART, "/run/gatepost",
+	    "Sockets between the processes, and spool files."),
+	VALUE(master_key_file, CONF_PATH, RESTART, GP_SYSCONFDIR "/master.key",
+	    "The 32 bytes that all account keys are wrapped with. Made when "
+	    "it is missing and the store is empty. Without it the mail is "
+	    "lost: keep a copy elsewhere."),
+	VALUE(log_file, CONF_PATH, NOW, "",
+	    "The log, reopened at a reload. Empty: standard error."),
+	WORD(log_level, NOW, log_levels, "info", "The least that is logged."),
+	VALUE(user, CONF_TEXT, RESTART, "",
+	    "Run all processes as this user. Empty: each as its own, "
+	    "user_prefix and the name of the process. Without meaning unless "
+	    "started by root."),
+	VALUE(user_prefix, CONF_TEXT, RESTART, "gatepost-",
+	    "See user: gatepost-mx, gatepost-store and so on."),
+	WORD(sandbox, RESTART, sandbox_modes, "on",
+	    "on: use what the kernel has and warn of what it lacks; required: "
+	    "refuse to start without landlock or seccomp; off."),
+
+	VALUE(listen_smtp, CONF_LISTENS, RESTART, "*:25",
+	    "Mail from other servers. \"*\" is every address, v4 and v6. An "
+	    "empty list: none."),
+	VALUE(listen_submission, CONF_LISTENS, RESTART, "*:587",
+	    "Submission with STARTTLS."),
+	VALUE(listen_submissions, CONF_LISTENS, RESTART, "*:465",
+	    "Submission inside TLS."),
+	VALUE(
+	    listen_imap, CONF_LISTENS, RESTART, "*:143", "IMAP with STARTTLS."),
+	VALUE(listen_imaps, CONF_LISTENS, RESTART, "*:993", "IMAP inside TLS."),
+
+	VALUE(tls_certificate, CONF_PATHS, NOW, "",
+	    "Certificate chains, PEM; read again at a reload. Empty: one that "
+	    "we sign ourselves, which clients will not trust."),
+	VALUE(tls_key, CONF_PATHS, NOW, "",
+	    "Their private keys, in the same order."),
+	VALUE(plaintext_login_on_loopback, CONF_BOOL, NOW, "no",
+	    "Let clients on this machine log in without TLS."),
+
+	WORD(directory, RESTART, backends, "ldap",
+	    "Where people come from: ldap, or a file (ldif)."),
+	WORD(directory_profile, RESTART, profiles, "ad",
+	    "ad: Active Directory and Samba; rfc: OpenLDAP, 389, FreeIPA."),
+	VALUE(ldif_file, CONF_PATH, RESTART, "",
+	    "The file of the ldif directory."),
+	VALUE(ldap_servers, CONF_URLS, RESTART, "",
+	    "URLs of the directory servers, the preferred one first."),
+	WORD(ldap_tls, RESTART, ldap_tls_modes, "starttls",
+	    "How connections to the servers are protected. none goes only "
+	    "with ldap_bind gssapi, which seals them itself, and logins by "
+	    "password then need a second port: see ldap_servers."),
+	VALUE(ldap_ca_file, CONF_PATH, RESTART, "",
+	    "Certificates that vouch for the servers, PEM. Empty: the "
+	    "system's."),
+	VALUE(ldap_base, CONF_TEXT, RESTART, "",
+	    "Search base: only entries below it are ours."),
+	WORD(ldap_bind, RESTART, binds, "gssapi",
+	    "How we introduce ourselves: Kerberos, or a DN and a password."),
+	VALUE(ldap_bind_dn, CONF_TEXT, RESTART, "", "The DN for simple."),
+	VALUE(ldap_password_file, CONF_PATH, RESTART, "",
+	    "The file with its password; readable by the directory user."),
+	VALUE(ldap_keytab, CONF_PATH, RESTART, "",
+	    "Client keytab for gssapi. Empty: the one of keytab."),
+	VALUE(ldap_principal, CONF_TEXT, RESTART, "",
+	    "Principal for gssapi. Empty: the first of the keytab."),
+	VALUE(keytab, CONF_PATH, RESTART, "",
+	    "Our service keys, imap/HOSTNAME and smtp/HOSTNAME, for logins by "
+	    "Kerberos."),
+	VALUE(krb5_config, CONF_PATH, RESTART, "",
+	    "Kerberos configuration. Empty: the system's."),
+	VALUE(realm, CONF_TEXT, RESTART, "",
+	    "Kerberos realm of the accounts, e.g. EXAMPLE.ORG."),
+	VALUE(netbios_domain, CONF_TEXT, RESTART, "",
+	    "The DOMAIN of logins as DOMAIN\\user."),
+	VALUE(scope_filter, CONF_TEXT, RESTART, "",
+	    "LDAP filter: who has a mailbox here. Empty: everybody."),
+	VALUE(scope_group, CONF_TEXT, RESTART, "",
+	    "DN of a group: its members have a mailbox here. Empty: all."),
+	VALUE(attr_alias, CONF_TEXTS, RESTART, "",
+	    "Attributes with further addresses. Empty: the profile's "
+	    "(proxyAddresses; rfc: mailAlternateAddress, mailLocalAddress)."),
+	VALUE(attr_mail, CONF_TEXT, RESTART, "",
+	    "Attribute of the main address. Empty: the profile's (mail)."),
+	VALUE(attr_login, CONF_TEXT, RESTART, "",
+	    "Attribute of the login name. Empty: the profile's "
+	    "(sAMAccountName; rfc: uid)."),
+	VALUE(attr_member, CONF_TEXT, RESTART, "",
+	    "Attribute of a group's members. Empty: the profile's (member)."),
+	VALUE(group_open, CONF_BOOL, NOW, "no",
+	    "Groups take mail from anybody, not from authenticated senders "
+	    "only."),
+	NUMBER(directory_timeout_ms, NOW, "5000", 100, 60000,
+	    "How long one question to the directory may take."),
+	NUMBER(directory_connections, RESTART, "8", 1, 64,
+	    "Connections to the directory servers for questions."),
+	NUMBER(directory_cache_ms, RESTART, "1000", 0, 1000,
+	    "How old an answer may be that is used again. 0: none is."),
+
+	SIZE(message_size_max, NOW, "50M", 64 * KB, 1 * GB,
+	    "The largest message, in bytes."),
+	NUMBER(recipients_max, NOW, "1000", 1, 1000,
+	    "Recipients of one message. RFC 5321 wants at least 100."),
+	NUMBER(hops_max, NOW, "100", 10, 1000,
+	    "Received fields, above which a message goes in circles."),
+	NUMBER(smtp_sessions_max, RESTART, "1000", 1, 100000,
+	    "Clients on listen_smtp at a time."),
+	NUMBER(submission_sessions_max, RESTART, "1000", 1, 100000,
+	    "Clients on both submission ports at a time."),
+	NUMBER(imap_sessions_max, RESTART, "20000", 1, 1000000,
+	    "IMAP clients at a time."),
+	NUMBER(imap_processes, RESTART, "2", 1, 64, "Processes of imap."),
+	NUMBER(smtp_errors_max, NOW, "20", 1, 1000,
+	    "Errors of an SMTP client before it is sent away with 421."),
+	NUMBER(workers, RESTART, "16", 2, 256, "Worker threads per process."),
+	NUMBER(smtp_timeout_s, NOW, "300", 1, 3600,
+	    "How long an SMTP client may say nothing."),
+	NUMBER(imap_timeout_s, NOW, "1860", 1800, 86400,
+	    "How long an IMAP client may say nothing (RFC 9051 section 5.4)."),
+	SIZE(memory_body_max, NOW, "256M", 1 * MB, 64 * GB,
+	    "Memory for bodies on their way, in bytes per process; above it "
+	    "they go through files."),
+
+	NUMBER(queue_retry_min_s, NOW, "60", 1, 86400,
+	    "The wait before the second try of a queued recipient."),
+	NUMBER(queue_retry_max_s, NOW, "3600", 1, 86400,
+	    "The longest wait between two tries."),
+	NUMBER(queue_lifetime_s, NOW, "432000", 60, 2592000,
+	    "After this time a queued recipient is listed as expired; it is "
+	    "never dropped."),
+	NUMBER(queue_max, NOW, "100000", 1, 1000000,
+	    "Recipients in the queue, above which mail gets 451."),
+
+	NUMBER(segment_mb, RESTART, "64", 4, 1024,
+	    "Size of a file of the store's log, in MiB."),
+	NUMBER(commit_gather_us, RESTART, "200", 0, 10000,
+	    "How long a busy store waits for company before it commits, in "
+	    "microseconds."),
+	NUMBER(free_space_mb, NOW, "512", 1, 1048576,
+	    "Free space on the store's disk, in MiB, below which no mail is "
+	    "taken, so that deleting always works."),
+	NUMBER(index_gb, RESTART, "32", 1, 4096,
+	    "The most that the index may grow to, in GiB (a sparse file)."),
+};
+const size_t conf_nrows = COUNT(conf_rows);
+
+_Static_assert(COUNT(conf_rows) < CONF_COUNT_MAX, "too many settings");

@@ -1,0 +1,322 @@
+#include <stdio.h>
+
+#include "tests/unit/lib/test.h"
+#include "conf/conf_table.h"
+
+#define GOOD                                                                   \
+	"hostname = 'Mail.Example.org'\n"                                      \
+	"domains = {'Example.org', 'example.net'}\n"                           \
+	"directory = ldif\n"                                                   \
+	"ldif_file = /etc/people.ldif\n"
+
+static const struct conf *
+load(struct arena *a, const char *text)
+{
+	const struct conf *c = NULL;
+	struct str why = STR_NULL;
+
+	if (conf_parse(a, "t.conf", str_c(text), &c, &why) != RC_OK)
+		fail_msg("%.*s", STRF(why));
+	return c;
+}
+
+static void
+defaults_fill_what_is_not_said(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	const struct conf *c = load(&a, GOOD);
+
+	(void)state;
+	assert_string_equal(c->hostname, "mail.example.org");
+	assert_int_equal(c->domains.n, 2);
+	assert_string_equal(c->domains.v[0], "example.org");
+	assert_string_equal(c->postmaster, "postmaster@example.org");
+	assert_true(c->message_size_max == 50u << 20);
+	assert_int_equal(c->listen_imaps.n, 1);
+	assert_string_equal(c->listen_imaps.v[0], "*:993");
+	assert_int_equal(c->tls_key.n, 0);
+	assert_int_equal(c->directory, CONF_LDIF);
+	assert_int_equal(c->log_level, LOG_INFO);
+	assert_false(c->group_open);
+	assert_true(conf_is_local_domain(c, STR("EXAMPLE.net")));
+	assert_false(conf_is_local_domain(c, STR("ample.net")));
+	conf_unref(&c);
+	assert_null(c);
+}
+
+static void
+every_kind_of_value_is_read(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	const struct conf *c = load(&a, GOOD
+	    "listen_smtp = {}\nlisten_imap = {'127.0.0.1:0', '[::1]:1143'}\n"
+	    "message_size_max = 1M\nworkers = 7 # comment\n"
+	    "group_open = YES\nlog_level = Debug\n"
+	    "scope_filter = '(cn=it\\'s \\\\2a)'\n"
+	    "domains += third.example\n");
+
+	(void)state;
+	assert_int_equal(c->listen_smtp.n, 0);
+	assert_int_equal(c->listen_imap.n, 2);
+	assert_true(c->message_size_max == 1u << 20);
+	assert_int_equal(c->workers, 7);
+	assert_true(c->group_open);
+	assert_int_equal(c->log_level, LOG_DEBUG);
+	assert_string_equal(c->scope_filter, "(cn=it's \\2a)");
+	assert_int_equal(c->domains.n, 3);
+	conf_unref(&c);
+}
+
+static void
+errors_name_file_line_setting_and_rule(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{ "", "t.conf: hostname: is required" },
+		{ GOOD "workers = 0\n",
+		    "t.conf:5: workers: must be a number from 2 to 256, not "
+		    "\"0\"" },
+		{ GOOD "\n\nworkers = -1\n",
+		    "t.conf:7: workers: must be a number from 2 to 256, not "
+		    "\"-1\"" },
+		{ GOOD "workers = 99999999999999999999\n",
+		    "t.conf:5: workers: must be a number" },
+		{ GOOD "worker = 1\n", "t.conf:5: no such option 'worker'" },
+		{ GOOD "workers = 4\nworkers = 5\n",
+		    "t.conf:6: workers: is set already in line 5" },
+		{ GOOD "domains = {a}\n",
+		    "t.conf:5: domains: is set already in line 2" },
+		{ GOOD "message_size_max = 0\n",
+		    "t.conf:5: message_size_max: must be a size" },
+		{ GOOD "message_size_max = 50T\n",
+		    "t.conf:5: message_size_max: must be a size" },
+		{ GOOD "message_size_max = 18446744073709551615G\n",
+		    "t.conf:5: message_size_max: must be a size" },
+		{ GOOD "group_open = maybe\n",
+		    "t.conf:5: group_open: must be yes or no, not \"maybe\"" },
+		{ GOOD "log_level = loud\n",
+		    "t.conf:5: log_level: must be one of error, warn, info, "
+		    "debug, not \"loud\"" },
+		{ GOOD "data_dir = spool\n",
+		    "t.conf:5: data_dir: must be an absolute path" },
+		{ GOOD "data_dir = ''\n",
+		    "t.conf:5: data_dir: must not be empty" },
+		{ GOOD "tls_certificate = {'a.pem'}\n",
+		    "t.conf:5: tls_certificate: must be an absolute path" },
+		{ GOOD "tls_certificate = {'/a.pem'}\n",
+		    "t.conf: tls_key: has 0 files for 1 certificates" },
+		{ GOOD "listen_imap = {'localhost:143'}\n",
+		    "t.conf:5: listen_imap: must be ADDRESS:PORT" },
+		{ GOOD "listen_imap = {'*:70000'}\n",
+		    "t.conf:5: listen_imap: must be ADDRESS:PORT" },
+		{ GOOD "listen_imap = {'*:993'}\n",
+		    "listen_imaps: *:993 is taken twice" },
+		{ GOOD "attr_mail = \"a\\x01b\"\n",
+		    "t.conf:5: attr_mail: holds a control character" },
+		{ GOOD "attr_mail = ${HOME}\n",
+		    "t.conf:5: \"${\" is not allowed" },
+		{ GOOD "' context' = x\n", "t.conf:5: " },
+		{ GOOD "include('/etc/passwd')\n", "t.conf:5: no such option" },
+		{ GOOD "postmaster = me@elsewhere.example\n",
+		    "t.conf:5: postmaster: must be an address in one of" },
+		{ GOOD "queue_retry_min_s = 7200\n",
+		    "t.conf:5: queue_retry_min_s: is larger than" },
+		{ "hostname = a..b\n", "t.conf:1: hostname: must be a host" },
+		{ "hostname = a\ndomains = {}\n",
+		    "t.conf: domains: needs at least one domain" },
+		{ "hostname = a\ndomains = a\n",
+		    "t.conf: ldap_servers: needs at least one URL" },
+		{ "hostname = a\ndomains = a\nldap_servers='http://x'\n",
+		    "t.conf:3: ldap_servers: must be a URL like" },
+		{ "hostname = a\ndomains = a\nldap_servers='ldap://x'\n"
+		  "ldap_base='dc=x'\n",
+		    "t.conf: ldap_keytab: ldap_bind gssapi needs it" },
+		{ "hostname = a\ndomains = a\nldap_servers='ldap://x'\n"
+		  "ldap_base='dc=x'\nldap_bind=simple\nldap_bind_dn='cn=x'\n"
+		  "ldap_password_file=/x\nldap_tls=none\n",
+		    "t.conf:8: ldap_tls: none would send the password" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		const struct conf *c = NULL;
+		struct str why = STR_NULL;
+
+		assert_rc(
+		    conf_parse(&a, "t.conf", str_c(rows[i].text), &c, &why),
+		    RC_BAD);
+		assert_null(c);
+		if (str_find(why, str_c(rows[i].why)) == why.n)
+			fail_msg("want \"%s\", got \"%.*s\"", rows[i].why,
+			    STRF(why));
+	}
+}
+
+static void
+text_that_is_no_text_is_refused(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	const struct conf *c;
+	struct str why;
+	char *big = xmalloc(CONF_FILE_MAX + 1);
+
+	(void)state;
+	memset(big, '\n', CONF_FILE_MAX + 1);
+	assert_rc(conf_parse(&a, "t", str_n(big, CONF_FILE_MAX + 1), &c, &why),
+	    RC_BAD);
+	assert_rc(conf_parse(&a, "t", STR("user = a\0b"), &c, &why), RC_BAD);
+	assert_rc(conf_load(&a, "/nonexistent/x", &c, &why), RC_TEMP);
+	assert_str(why, "/nonexistent/x: No such file or directory");
+	xfree(big);
+}
+
+/* Set every row to something unusual, dump, load, dump: the same. */
+static void
+a_dump_can_be_loaded_and_says_the_same(void **state)
+{
+	static const char *const unusual[] = {
+		[CONF_TEXT] = "'it\\'s \\\\ # \"x\" {y}'",
+		[CONF_HOST] = "Other.example",
+		[CONF_PATH] = "'/a b/c'",
+		[CONF_BOOL] = "yes",
+		[CONF_TEXTS] = "{'a', 'b \\\\'}",
+		[CONF_HOSTS] = "{x.example}",
+		[CONF_PATHS] = "{'/x', '/y'}",
+		[CONF_LISTENS] = "{'[::1]:0', '*:0'}",
+		[CONF_URLS] = "{'ldaps://x:636'}",
+	};
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF text, one, two;
+	const struct conf *c, *d;
+
+	(void)state;
+	buf_init(&text, CONF_FILE_MAX);
+	buf_init(&one, CONF_FILE_MAX);
+	buf_init(&two, CONF_FILE_MAX);
+	for (size_t i = 0; i < conf_nrows; i++) {
+		const struct conf_row *r = &conf_rows[i];
+		struct str v;
+
+		if (r->type == CONF_WORD)
+			v = str_c(r->words[1]);
+		else if (r->type == CONF_NUMBER || r->type == CONF_SIZE)
+			v = str_fmt(&a, "%llu", (unsigned long long)r->max);
+		else if (strcmp(r->name, "postmaster") == 0)
+			v = STR("x@x.example");
+		else
+			v = str_c(unusual[r->type]);
+		assert_rc(
+		    buf_fmt(&text, "%s = %.*s\n", r->name, STRF(v)), RC_OK);
+	}
+	assert_rc(buf_add_char(&text, '\0'), RC_OK);
+	c = load(&a, text.p);
+	assert_rc(conf_dump(c, &one), RC_OK);
+	assert_rc(buf_add_char(&one, '\0'), RC_OK);
+	d = load(&a, one.p);
+	assert_rc(conf_dump(d, &two), RC_OK);
+	assert_rc(buf_add_char(&two, '\0'), RC_OK);
+	assert_string_equal(one.p, two.p);
+	assert_string_equal(c->scope_filter, "it's \\ # \"x\" {y}");
+	conf_unref(&c);
+	conf_unref(&d);
+}
+
+static void
+every_row_has_a_good_default_and_a_line_in_the_manual(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF man;
+	struct str why;
+
+	(void)state;
+	buf_init(&man, CONF_FILE_MAX);
+	assert_rc(conf_manual(&man), RC_OK);
+	for (size_t i = 0; i < conf_nrows; i++) {
+		const struct conf_row *r = &conf_rows[i];
+		struct str left = str_c(r->dflt), v;
+
+		assert_true(strlen(r->help) > 8);
+		assert_true(str_find(buf_str(&man),
+				str_fmt(&a, ".TP\n.B %s\n", r->name)) < man.n);
+		if (!conf_is_list(r)) {
+			if (r->type != CONF_HOST)
+				assert_rc(
+				    conf_value_check(&a, r, left, &why), RC_OK);
+			continue;
+		}
+		while (left.n > 0) {
+			v = str_word(&left);
+			assert_rc(conf_value_check(&a, r, v, &why), RC_OK);
+		}
+	}
+}
+
+static void
+differences_that_need_a_restart_are_named(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF out;
+	const struct conf *x = load(&a, GOOD);
+	const struct conf *y = load(
+	    &a, GOOD "workers = 5\nhops_max = 20\nlisten_imap = {'*:1'}\n");
+
+	(void)state;
+	buf_init(&out, 1000);
+	assert_rc(conf_restart_needed(x, x, &out), RC_OK);
+	assert_int_equal(out.n, 0);
+	assert_rc(conf_restart_needed(x, y, &out), RC_OK);
+	assert_str(buf_str(&out), "listen_imap workers ");
+	conf_unref(&x);
+	conf_unref(&y);
+}
+
+static void
+a_reference_keeps_it(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	const struct conf *c = load(&a, GOOD), *d = conf_ref(c);
+
+	(void)state;
+	conf_unref(&c);
+	assert_string_equal(d->hostname, "mail.example.org");
+	conf_unref(&d);
+	conf_unref(&d);
+}
+
+static void
+listeners_are_taken_apart(void **state)
+{
+	struct conf_listen l;
+
+	(void)state;
+	assert_rc(conf_listen_parse(STR("[::1]:25"), &l), RC_OK);
+	assert_str(l.host, "::1");
+	assert_true(l.v6 && l.port == 25);
+	assert_rc(conf_listen_parse(STR("*:0"), &l), RC_OK);
+	assert_true(!l.v6 && l.port == 0);
+	assert_rc(conf_listen_parse(STR("[*]:0"), &l), RC_BAD);
+	assert_rc(conf_listen_parse(STR(":25"), &l), RC_BAD);
+	assert_rc(conf_listen_parse(STR("::1:25"), &l), RC_BAD);
+	assert_rc(conf_listen_parse(STR("1.2.3.4"), &l), RC_BAD);
+	assert_rc(conf_listen_parse(STR("1.2.3.4:-5"), &l), RC_BAD);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_fill_what_is_not_said),
+		cmocka_unit_test(every_kind_of_value_is_read),
+		cmocka_unit_test(errors_name_file_line_setting_and_rule),
+		cmocka_unit_test(text_that_is_no_text_is_refused),
+		cmocka_unit_test(a_dump_can_be_loaded_and_says_the_same),
+		cmocka_unit_test(
+		    every_row_has_a_good_default_and_a_line_in_the_manual),
+		cmocka_unit_test(differences_that_need_a_restart_are_named),
+		cmocka_unit_test(a_reference_keeps_it),
+		cmocka_unit_test(listeners_are_taken_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
