@@ -30,7 +30,7 @@ is_header(struct str s)
 			return false;
 		n += f.whole.n;
 	}
-	return n == s.n;
+	return n == s.n && (n == 0 || str_has_isuffix(s, STR("\r\n")));
 }
 
 static enum rc

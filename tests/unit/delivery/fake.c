@@ -39,6 +39,19 @@ log_with(const struct log *l, const char *key, struct str value)
 	return *l;
 }
 
+/* The settings of the tests are constant. */
+const struct conf *
+conf_ref(const struct conf *c)
+{
+	return c;
+}
+
+void
+conf_unref(const struct conf **c)
+{
+	*c = NULL;
+}
+
 struct dir_rcpt
 fake_person(const char *id, const char *address)
 {

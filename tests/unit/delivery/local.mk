@@ -1,16 +1,23 @@
 if HAVE_CMOCKA
 delivery_tests = \
 	%D%/people_test \
+	%D%/queue_test \
 	%D%/retry_test \
-	%D%/route_test
+	%D%/route_test \
+	%D%/submit_test
 check_PROGRAMS += $(delivery_tests)
 
 delivery_fakes = %D%/fake.h %D%/fake.c
+delivery_store = %D%/fake_store.h %D%/fake_store.c
 delivery_libs = libdelivery.a $(MAIL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 %C%_people_test_SOURCES = %D%/people_test.c $(delivery_fakes)
 %C%_people_test_LDADD = $(delivery_libs)
+%C%_queue_test_SOURCES = %D%/queue_test.c $(delivery_fakes) $(delivery_store)
+%C%_queue_test_LDADD = $(delivery_libs)
 %C%_retry_test_SOURCES = %D%/retry_test.c $(delivery_fakes)
 %C%_retry_test_LDADD = $(delivery_libs)
 %C%_route_test_SOURCES = %D%/route_test.c $(delivery_fakes)
 %C%_route_test_LDADD = $(delivery_libs)
+%C%_submit_test_SOURCES = %D%/submit_test.c $(delivery_fakes) $(delivery_store)
+%C%_submit_test_LDADD = $(delivery_libs)
 endif

@@ -1,0 +1,348 @@
+#include <jansson.h>
+#include <time.h>
+
+#include "delivery/dlv.h"
+#include "delivery/dlv_retry.h"
+#include "tests/unit/delivery/fake.h"
+#include "tests/unit/delivery/fake_store.h"
+
+struct test {
+	struct dlv d;
+	struct store_client store;
+	struct dir_client dir;
+	struct rpcd_req r;
+};
+
+static void
+begin(struct test *t)
+{
+	*t = (struct test){ 0 };
+	fake_store_init(&t->store);
+	pthread_mutex_init(&t->d.conf_lock, NULL);
+	t->d.log = &fake_log;
+	t->d.conf = &fake_conf;
+	t->d.store = &t->store;
+	t->d.dir = &t->dir;
+}
+
+static void
+end(struct test *t)
+{
+	dlv_queue_stop(&t->d.queue, deadline_in(10000));
+	fake_store_free(&t->store);
+	pthread_mutex_destroy(&t->d.conf_lock);
+}
+
+/* Until the queue's own thread has got there, 10 s at most. */
+static bool
+becomes(struct test *t, bool (*is)(struct test *))
+{
+	struct deadline dl = deadline_in(10000);
+	const struct timespec ms = { 0, 1000000 };
+
+	while (!is(t) && !deadline_over(dl))
+		nanosleep(&ms, NULL);
+	return is(t);
+}
+
+static bool
+is_empty(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.loaded && sum.messages == 0;
+}
+
+static bool
+is_loaded(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.loaded;
+}
+
+static bool
+one_is_held(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.held == 1 && sum.ready == 0;
+}
+
+static void
+a_queue_found_at_start_is_delivered(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN);
+	fake_store_add(&t.store, "b1", BOB);
+	fake_store_add(&t.store, "c1", CEE);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_empty));
+	assert_int_equal(fake_store_entries(&t.store), 0);
+	assert_int_equal(t.store.delivered, 3);
+	end(&t);
+}
+
+static void
+poked_messages_are_looked_at(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	fake_store_add(&t.store, "a1", DAN);
+	dlv_queue_poke(t.d.queue, STR("a1"));
+	assert_true(becomes(&t, one_is_held));
+	assert_int_equal(fake_store_entries(&t.store), 1);
+	end(&t);
+}
+
+static void
+step_says_when_to_look_again(void **state)
+{
+	static const struct {
+		enum rc store;
+		bool down;
+		const char *id;
+		bool gone, soon, known;
+		unsigned delivered;
+	} rows[] = {
+		{ RC_OK, false, ANN, false, true, true, 1 },
+		{ RC_OK, true, ANN, false, true, true, 0 },
+		{ RC_TEMP, false, ANN, false, false, false, 0 },
+		{ RC_NOENT, false, ANN, true, false, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int64_t now = now_unix();
+		struct dlv_step step;
+		struct test t;
+
+		begin(&t);
+		fake_store_add(&t.store, "a1", rows[i].id);
+		t.store.answer = rows[i].store;
+		t.dir.down = rows[i].down;
+		dlv_retry_step(&t.d, STR("a1"), &step);
+		assert_int_equal(step.gone, rows[i].gone);
+		assert_int_equal(step.known, rows[i].known);
+		if (!step.gone)
+			assert_int_equal(step.next_at <= now + 5, rows[i].soon);
+		assert_int_equal(t.store.delivered, rows[i].delivered);
+		end(&t);
+	}
+}
+
+static void
+kept_entries_wait_for_their_time(void **state)
+{
+	struct dlv_step step;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN);
+	t.dir.down = true;
+	dlv_retry_step(&t.d, STR("a1"), &step);
+	dlv_retry_step(&t.d, STR("a1"), &step);
+	assert_int_equal(t.store.updates, 1);
+	assert_int_equal(step.ready, 1);
+	assert_true(step.next_at > now_unix() + 60);
+	assert_int_equal(t.store.item[0].entries[0].attempts, 2);
+	end(&t);
+}
+
+static void
+room_is_limited(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	for (unsigned i = 0; i < 3; i++)
+		fake_store_add(
+		    &t.store, (const char *[]){ "a1", "b1", "c1" }[i], ANN)
+		    ->state = DLV_HELD;
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	assert_int_equal(dlv_queue_room(t.d.queue, 4, 1), RC_OK);
+	assert_int_equal(dlv_queue_room(t.d.queue, 4, 2), RC_TEMP);
+	end(&t);
+}
+
+/* One request, whose one field is `key`. */
+static enum rc
+ask(struct test *t, enum rc (*op)(struct dlv *, struct rpcd_req *),
+    const char *key, struct str value)
+{
+	t->r = (struct rpcd_req){ .dl = deadline_in(60000) };
+	ipc_msg_init(&t->r.msg, 1);
+	ipc_msg_init(&t->r.out, 1);
+	ipc_put_str(&t->r.msg, key, value);
+	ipc_in_init(&t->r.in, &t->r.msg);
+	return op(&t->d, &t->r);
+}
+
+static void
+asked(struct test *t)
+{
+	ipc_msg_free(&t->r.msg);
+	ipc_msg_free(&t->r.out);
+	arena_free(&t->r.a);
+}
+
+static uint64_t
+count(struct test *t)
+{
+	struct ipc_in in;
+
+	ipc_in_init(&in, &t->r.out);
+	return ipc_u64_or(&in, "entries", 99);
+}
+
+static json_t *
+json(struct test *t)
+{
+	struct ipc_in in;
+	struct str text;
+
+	ipc_in_init(&in, &t->r.out);
+	text = ipc_str_or(&in, "json", STR(""));
+	return json_loadb(text.p, text.n, 0, NULL);
+}
+
+static void
+queue_is_listed_in_pages(void **state)
+{
+	static const char *const want[] = { "a1", "b1" };
+	struct str after = STR("");
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN)->reason = STR("odd \xff byte");
+	fake_store_add(&t.store, "b1", DAN)->expires_at = 5;
+	for (size_t i = 0; i <= COUNT(want); i++) {
+		json_t *root, *messages, *first, *entry;
+
+		assert_int_equal(ask(&t, dlv_on_list, "after", after), RC_OK);
+		root = json(&t);
+		asked(&t);
+		assert_non_null(root);
+		messages = json_object_get(root, "messages");
+		if (i == COUNT(want)) {
+			assert_int_equal(json_array_size(messages), 0);
+			assert_null(json_object_get(root, "next"));
+			json_decref(root);
+			break;
+		}
+		first = json_array_get(messages, 0);
+		assert_string_equal(
+		    json_string_value(json_object_get(first, "id")), want[i]);
+		assert_string_equal(
+		    json_string_value(json_object_get(root, "next")), want[i]);
+		entry = json_array_get(json_object_get(first, "entries"), 0);
+		assert_string_equal(
+		    json_string_value(json_object_get(entry, "reason")),
+		    i == 0 ? "odd ? byte" : "because");
+		assert_int_equal(
+		    json_is_true(json_object_get(entry, "expired")), i == 1);
+		after = str_c(want[i]);
+		json_decref(root);
+	}
+	end(&t);
+}
+
+static void
+one_message_is_shown(void **state)
+{
+	struct test t;
+	json_t *root;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN);
+	assert_int_equal(ask(&t, dlv_on_show, "queue_id", STR("zz")), RC_NOENT);
+	asked(&t);
+	assert_int_equal(ask(&t, dlv_on_show, "queue_id", STR("a1")), RC_OK);
+	root = json(&t);
+	assert_string_equal(json_string_value(json_object_get(root, "from")),
+	    "joe@example.net");
+	json_decref(root);
+	asked(&t);
+	end(&t);
+}
+
+static void
+held_mail_goes_out_when_asked_for(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN)->state = DLV_HELD;
+	fake_store_add(&t.store, "b1", BOB)->state = DLV_POISON;
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	assert_int_equal(t.store.delivered, 0);
+	assert_int_equal(
+	    ask(&t, dlv_on_retry, "queue_id", STR("zz")), RC_NOENT);
+	asked(&t);
+	assert_int_equal(ask(&t, dlv_on_retry, "queue_id", STR("all")), RC_OK);
+	assert_int_equal(count(&t), 2);
+	asked(&t);
+	assert_true(becomes(&t, is_empty));
+	assert_int_equal(t.store.delivered, 2);
+	end(&t);
+}
+
+static void
+deleted_mail_is_gone(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN)->state = DLV_HELD;
+	fake_store_add(&t.store, "b1", BOB)->state = DLV_HELD;
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	assert_int_equal(ask(&t, dlv_on_delete, "queue_id", STR("a1")), RC_OK);
+	assert_int_equal(count(&t), 1);
+	asked(&t);
+	assert_true(becomes(&t, one_is_held));
+	assert_int_equal(
+	    ask(&t, dlv_on_delete, "queue_id", STR("a1")), RC_NOENT);
+	asked(&t);
+	assert_int_equal(ask(&t, dlv_on_delete, "queue_id", STR("")), RC_OK);
+	assert_int_equal(count(&t), 1);
+	asked(&t);
+	assert_true(becomes(&t, is_empty));
+	assert_int_equal(t.store.delivered, 0);
+	end(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_queue_found_at_start_is_delivered),
+		cmocka_unit_test(poked_messages_are_looked_at),
+		cmocka_unit_test(step_says_when_to_look_again),
+		cmocka_unit_test(kept_entries_wait_for_their_time),
+		cmocka_unit_test(room_is_limited),
+		cmocka_unit_test(queue_is_listed_in_pages),
+		cmocka_unit_test(one_message_is_shown),
+		cmocka_unit_test(held_mail_goes_out_when_asked_for),
+		cmocka_unit_test(deleted_mail_is_gone),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
