@@ -7,7 +7,7 @@
 static json_t *
 text(struct str s)
 {
-	json_t *v = json_stringn(s.p ? s.p : "", s.n);
+	json_t *v = s.n > 0 ? json_stringn(s.p, s.n) : json_string("");
 	AUTO_ARENA a = { 0 };
 	char *p;
 

@@ -98,7 +98,6 @@ put_value(struct line *l, struct str s)
 			put(l, s);
 			return;
 		}
-		quoted = true;
 	}
 	if (end - l->n < 8)
 		return;
