@@ -91,13 +91,10 @@ static void
 put_value(struct line *l, struct str s)
 {
 	size_t end = MIN(l->n + VALUE_MAX, l->max);
-	bool quoted = needs_quotes(s) || s.n > VALUE_MAX - 8;
 
-	if (!quoted) {
-		if (s.n <= end - l->n) {
-			put(l, s);
-			return;
-		}
+	if (!needs_quotes(s) && s.n <= MIN(end - l->n, VALUE_MAX - 8)) {
+		put(l, s);
+		return;
 	}
 	if (end - l->n < 8)
 		return;
