@@ -8,8 +8,8 @@
  *            charset becomes U+FFFD.
  * Ownership  Output is appended to the caller's buf.  A mail_charset is freed.
  * Threads    One owner at a time.  iconv descriptors are not shared.
- * Errors     RC_BAD  the buf reached its cap (what fitted is in it)
- *            RC_NOENT  mail_charset_new: this charset is not known
+ * Errors     RC_BAD    the buf reached its cap (the first part is in it)
+ *            RC_NOENT  this charset is not known
  * Limits     The cap of the buf.
  */
 #ifndef MAIL_DECODE_H
@@ -18,9 +18,8 @@
 #include "lib/base.h"
 
 struct mail_b64 {
-	uint32_t bits;
-	unsigned char n; /* characters in `bits` */
-	bool done;       /* padding was seen */
+	unsigned bits;
+	unsigned n; /* characters of the current four */
 };
 
 /* Zero-initialised is ready; no end call is needed. */
@@ -28,7 +27,7 @@ MUST_CHECK enum rc mail_b64_feed(
     struct mail_b64 *d, struct str in, struct buf *out);
 
 struct mail_qp {
-	unsigned char n; /* bytes held back of "=", "=X", or white space */
+	size_t n; /* bytes held back: "=", "=X", "= ", or white space */
 	char held[80];
 };
 

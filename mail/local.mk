@@ -2,11 +2,17 @@ noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/addr.h %D%/addr.c \
 	%D%/addrlist.h %D%/addrlist.c %D%/senders.c \
+	%D%/casemap.h %D%/casemap_data.c \
+	%D%/charset.c \
 	%D%/date.h %D%/date.c \
+	%D%/decode.h %D%/decode.c %D%/words.c \
 	%D%/dot.h %D%/dot.c \
 	%D%/header.h %D%/header.c \
 	%D%/meta.h %D%/meta.c \
 	%D%/mime.h %D%/mime.c \
 	%D%/mime_fields.h %D%/mime_fields.c \
+	%D%/search.h %D%/search.c \
 	%D%/smtp_syntax.h %D%/smtp_syntax.c \
-	%D%/trace.h %D%/trace.c
+	%D%/trace.h %D%/trace.c \
+	%D%/utf8.h
+EXTRA_DIST += %D%/casemap.py

@@ -3,8 +3,8 @@
  *
  * Semantics  Substring after i;unicode-casemap (RFC 5051): titlecase, then
  *            compatibility decomposition.  ASCII goes a fast way.
- * Ownership  mail_needle lives in the arena it was made in and may be used by
- *            one search at a time.  mail_search is freed.
+ * Ownership  A mail_needle lives in its arena, which must outlive its use.  A
+ *            mail_search is freed.
  * Threads    One owner at a time.
  * Errors     RC_BAD for a needle that is no UTF-8 or is too long.
  * Limits     MAIL_NEEDLE_MAX bytes of folded needle.
@@ -21,7 +21,6 @@ MUST_CHECK enum rc mail_casefold(struct str utf8, struct buf *out);
 
 struct mail_needle {
 	struct str folded;
-	bool ascii; /* the needle; then most texts need no folding */
 };
 
 MUST_CHECK enum rc mail_needle_init(

@@ -3,10 +3,12 @@ mail_tests = \
 	%D%/addr_test \
 	%D%/addrlist_test \
 	%D%/date_test \
+	%D%/decode_test \
 	%D%/dot_test \
 	%D%/header_test \
 	%D%/meta_test \
 	%D%/mime_test \
+	%D%/search_test \
 	%D%/smtp_syntax_test \
 	%D%/trace_test
 check_PROGRAMS += $(mail_tests)
@@ -32,4 +34,8 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_mime_test_LDADD = $(mail_test_libs)
 %C%_addrlist_test_SOURCES = %D%/addrlist_test.c %D%/test.h
 %C%_addrlist_test_LDADD = $(mail_test_libs)
+%C%_decode_test_SOURCES = %D%/decode_test.c %D%/test.h
+%C%_decode_test_LDADD = $(mail_test_libs)
+%C%_search_test_SOURCES = %D%/search_test.c %D%/test.h
+%C%_search_test_LDADD = $(mail_test_libs)
 endif
