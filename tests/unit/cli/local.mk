@@ -1,0 +1,12 @@
+if HAVE_CMOCKA
+cli_tests = \
+	%D%/out_test \
+	%D%/queue_text_test
+check_PROGRAMS += $(cli_tests)
+
+cli_libs = libcli.a $(LIB_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+%C%_out_test_SOURCES = %D%/out_test.c
+%C%_out_test_LDADD = $(cli_libs)
+%C%_queue_text_test_SOURCES = %D%/queue_text_test.c
+%C%_queue_text_test_LDADD = $(cli_libs)
+endif
