@@ -32,9 +32,10 @@ def each(fn, items):
 @functools.lru_cache(maxsize=None)
 def flags(build):
     """The preprocessor flags of the configured build."""
-    show = ("gp-show-flags: ; @echo $(DEFS) $(AM_CPPFLAGS) "
+    # $(info) prints what the makefile has, before a shell takes the quotes
+    show = ("gp-show-flags: ; @$(info $(DEFS) $(AM_CPPFLAGS) "
             "$(foreach v,$(filter %_CFLAGS,$(.VARIABLES)),"
-            "$(if $(filter GP_% AM_% lib%,$v),,$($v)))")
+            "$(if $(filter GP_% AM_% lib%,$v),,$($v)))) :")
     p = subprocess.run(["make", "-s", "-C", build, "--no-print-directory",
                         "--eval", show, "gp-show-flags"],
                        stdout=subprocess.PIPE, check=True)

@@ -330,14 +330,12 @@ static int
 file_of(size_t size, size_t hops)
 {
 	int fd = memfd_create("body", MFD_CLOEXEC);
-	char line[] = "Received: by somewhere\r\n";
+	const struct str line = STR("Received: by somewhere\r\n");
 	size_t at = 0;
 
 	assert_true(fd >= 0);
-	for (size_t i = 0; i < hops; i++, at += sizeof(line) - 1)
-		assert_int_equal(
-		    fd_pwrite_all(fd, STR("Received: by somewhere\r\n"), at),
-		    RC_OK);
+	for (size_t i = 0; i < hops; i++, at += line.n)
+		assert_int_equal(fd_pwrite_all(fd, line, at), RC_OK);
 	assert_int_equal(fd_pwrite_all(fd, STR("\r\n"), at), RC_OK);
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	return fd;
