@@ -10,11 +10,15 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
-#include <uthash.h>
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_retry.h"
 #include "delivery/dlv_wire.h"
+
+#define uthash_malloc(n)         xmalloc(n)
+#define uthash_free(p, n)        xfree(p)
+#define HASH_FUNCTION(p, n, out) (out) = (unsigned)str_hash(str_n((p), (n)))
+#include <uthash.h>
 
 #define NEVER        INT64_MAX
 #define PAGE         100u
