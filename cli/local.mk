@@ -7,3 +7,4 @@ libcli_a_SOURCES = \
 	%D%/cmd_config.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c
+dist_man_MANS += doc/gatepost.1

@@ -14,3 +14,4 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_step.c \
 	%D%/dlv_json.h %D%/dlv_json.c \
 	%D%/dlv_admin.c
+dist_man_MANS += doc/gatepost-delivery.8
