@@ -2,7 +2,7 @@
  * gatepost queue list | show ID | retry ID|all | delete ID|all
  *
  * The list is fetched page by page, so its length is no limit; as JSON it is
- * one object all the same.
+ * one array all the same.
  */
 #include <jansson.h>
 
@@ -77,7 +77,7 @@ page(struct queue *q, json_t *all, struct str *after, size_t *count)
 static enum cli_exit
 list(struct queue *q, struct str id)
 {
-	json_t *all = json_array(), *root;
+	json_t *all = json_array();
 	enum cli_exit status;
 	struct str after = STR("");
 	size_t count = 0;
@@ -87,9 +87,7 @@ list(struct queue *q, struct str id)
 		status = page(q, all, &after, &count);
 	while (status == CLI_GOOD && after.n > 0);
 	if (status == CLI_GOOD && q->c->json) {
-		root = json_pack("{s:O}", "messages", all);
-		dump(q->c->out, root);
-		json_decref(root);
+		dump(q->c->out, all);
 	} else if (status == CLI_GOOD && count == 0) {
 		fputs("The queue is empty.\n", q->c->out);
 	}
