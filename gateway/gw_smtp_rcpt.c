@@ -21,6 +21,8 @@ struct line {
 	size_t asked; /* index into the question */
 };
 
+static const struct answer too_many = { 452, "4.5.3", "Too many recipients" };
+
 size_t
 gw_rcpt_frame(struct str in)
 {
@@ -119,8 +121,7 @@ judge(struct gw_smtp *s, struct str address, const struct dir_rcpt *r)
 				"No route to this recipient's system" };
 		}
 		if (s->tx.nrcpt >= s->conf->recipients_max)
-			return (struct answer){ 452, "4.5.3",
-				"Too many recipients" };
+			return too_many;
 		tx_add(s, address, r);
 		return (struct answer){ 250, "2.1.5", "Recipient ok" };
 	case RC_NOENT:
@@ -177,11 +178,13 @@ gw_on_rcpts(struct gw_smtp *s, struct str unit)
 		return gw_reply(s, 530, "5.7.0", "Authentication required");
 	while (str_split(&unit, '\n', &line) && line.n > 1) {
 		line = str_sub(line, 5, line.n - 6); /* "RCPT ", CR */
-		if (n + s->tx.nrcpt >= s->conf->recipients_max)
-			lines[n].answer = (struct answer){ 452, "4.5.3",
-				"Too many recipients" };
-		else
-			lines[n].answer = read_line(s, line, &lines[n].address);
+		lines[n].answer = read_line(s, line, &lines[n].address);
+		/* Once it is full, the directory is not asked any more. */
+		if (lines[n].address.n &&
+		    s->tx.nrcpt >= s->conf->recipients_max) {
+			lines[n].address = STR("");
+			lines[n].answer = too_many;
+		}
 		n++;
 	}
 	ask(s, lines, n);
