@@ -2,6 +2,12 @@
 #include "cli/cli.h"
 #include "cli/out.h"
 
+const char *
+cli_socket(struct cli *c, const char *service)
+{
+	return str_fmt(&c->a, "%s/%s.sock", c->conf->run_dir, service).p;
+}
+
 enum cli_exit
 cli_answer(struct cli *c, const char *what, enum rc rc, const char *noent)
 {

@@ -1,5 +1,6 @@
 /* The requests by number, and the settings that a reload replaces. */
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_wire.h"
@@ -56,6 +57,13 @@ dlv_handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 	/* The one that matters for speed, and the one that answers later. */
 	if (r->op == DLV_OP_SUBMIT)
 		return dlv_on_submit(d, r, rc);
+	/* The queue is the administrator's: a gateway must not empty it. */
+	if (r->uid != 0 && r->uid != geteuid()) {
+		log_error(d->log, "queue.refused", KVU("uid", r->uid),
+		    KVI("pid", r->pid), KVU("op", r->op));
+		*rc = RC_DENY;
+		return RPCD_REPLY;
+	}
 	*rc = RC_BAD;
 	for (size_t i = 0; i < COUNT(ops); i++) {
 		if (ops[i].op == r->op)

@@ -402,6 +402,27 @@ a_pipe_is_no_body(void **state)
 	end(&t);
 }
 
+/* Being someone else than root and than ourselves. */
+static void
+gateways_may_not_touch_the_queue(void **state)
+{
+	static const uint16_t ops[] = { DLV_OP_QUEUE_LIST, DLV_OP_QUEUE_SHOW,
+		DLV_OP_QUEUE_RETRY, DLV_OP_QUEUE_DELETE };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ops); i++) {
+		struct test t;
+		enum rc rc = RC_OK;
+
+		begin(&t);
+		t.r =
+		    (struct rpcd_req){ .op = ops[i], .uid = geteuid() + 12345 };
+		assert_int_equal(dlv_handle(&t.d, &t.r, &rc), RPCD_REPLY);
+		assert_int_equal(rc, RC_DENY);
+		end(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -412,6 +433,7 @@ main(void)
 		cmocka_unit_test(what_no_gateway_sends_is_refused),
 		cmocka_unit_test(bodies_in_files_are_read),
 		cmocka_unit_test(a_pipe_is_no_body),
+		cmocka_unit_test(gateways_may_not_touch_the_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
