@@ -1,8 +1,10 @@
 /*
  * Open addressing over the 16 bytes of a UUID.  Those bytes are random enough
  * to be their own hash, except that some directories hand out ids that count
- * up (version 1), so the words are mixed once.
+ * up (version 1), so the words are mixed once.  An address without an id is
+ * represented by 16 bytes of its SHA-256.
  */
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "delivery/dlv_people.h"
@@ -46,6 +48,24 @@ parse(struct str id, unsigned char out[DLV_ID_BYTES])
 		i += 2;
 	}
 	return memcmp(out, nobody, DLV_ID_BYTES) == 0 ? RC_BAD : RC_OK;
+}
+
+static enum rc
+key_of(struct str id, struct str address, unsigned char out[DLV_ID_BYTES])
+{
+	unsigned char digest[32];
+	AUTO_ARENA a = { 0 };
+
+	if (id.n > 0)
+		return parse(id, out);
+	if (address.n == 0)
+		return RC_BAD;
+	address = str_lower(&a, address);
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, address.p, address.n, digest) !=
+	    0)
+		panic("no SHA-256");
+	memcpy(out, digest, DLV_ID_BYTES);
+	return RC_OK;
 }
 
 static size_t
@@ -103,24 +123,25 @@ add_bytes(struct dlv_people *p, const unsigned char id[DLV_ID_BYTES], bool *new)
 }
 
 enum rc
-dlv_people_add(struct dlv_people *p, struct str id, bool *out_new)
+dlv_people_add(
+    struct dlv_people *p, struct str id, struct str address, bool *out_new)
 {
-	unsigned char bytes[DLV_ID_BYTES];
+	unsigned char key[DLV_ID_BYTES];
 
 	*out_new = false;
-	if (parse(id, bytes) != RC_OK)
+	if (key_of(id, address, key) != RC_OK)
 		return RC_BAD;
-	return add_bytes(p, bytes, out_new);
+	return add_bytes(p, key, out_new);
 }
 
 bool
-dlv_people_has(const struct dlv_people *p, struct str id)
+dlv_people_has(const struct dlv_people *p, struct str id, struct str address)
 {
-	unsigned char bytes[DLV_ID_BYTES];
+	unsigned char key[DLV_ID_BYTES];
 
-	if (p->size == 0 || parse(id, bytes) != RC_OK)
+	if (p->size == 0 || key_of(id, address, key) != RC_OK)
 		return false;
-	return memcmp(p->slot[slot_of(p, bytes)], nobody, DLV_ID_BYTES) != 0;
+	return memcmp(p->slot[slot_of(p, key)], nobody, DLV_ID_BYTES) != 0;
 }
 
 enum rc

@@ -8,6 +8,8 @@
  * Threads    One owner.
  * Errors     RC_BAD: not an id in canonical text, or damaged bytes.
  * Limits     DIR_MEMBERS_MAX + DIR_RCPTS_MAX people.
+ *            Somebody without an id (a foreign address in a group) is known by
+ *            address, any case.
  * Format     saved: one version byte (1), then 16 bytes for each id.
  */
 #ifndef DLV_PEOPLE_H
@@ -26,11 +28,13 @@ struct dlv_people {
 
 void dlv_people_init(struct dlv_people *p, struct arena *a);
 /*
- * *out_new: it was not in the set before.  RC_DENY: the set is full.
+ * address counts only when there is no id.  *out_new: it was not in the set
+ * before.  RC_DENY: the set is full.
  */
 MUST_CHECK enum rc dlv_people_add(
-    struct dlv_people *p, struct str id, bool *out_new);
-bool dlv_people_has(const struct dlv_people *p, struct str id);
+    struct dlv_people *p, struct str id, struct str address, bool *out_new);
+bool dlv_people_has(
+    const struct dlv_people *p, struct str id, struct str address);
 /* Add what dlv_people_save wrote; empty bytes are an empty set. */
 MUST_CHECK enum rc dlv_people_load(struct dlv_people *p, struct str saved);
 struct str dlv_people_save(const struct dlv_people *p, struct arena *a);

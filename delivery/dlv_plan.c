@@ -17,6 +17,7 @@
 #include "mail/trace.h"
 
 #define FIRST_ROOM 4u
+#define ROUTE_MAX  512u
 
 static void *
 grown(struct arena *a, void *old, size_t n, size_t *room, size_t size)
@@ -78,15 +79,17 @@ dlv_prefix(const struct dlv_plan *p, struct str address, struct str *out)
 {
 	AUTO_BUF b = { 0 };
 	struct addr addr;
+	enum rc rc;
 
 	buf_init(&b, p->return_path.n + p->trace.n + 2 * MAIL_ADDR_TEXT_MAX);
-	if (mail_addr_parse(p->a, address, &addr) != RC_OK ||
-	    buf_add(&b, p->return_path) != RC_OK ||
-	    mail_trace_delivered_to(&b, &addr) != RC_OK ||
-	    buf_add(&b, p->trace) != RC_OK)
-		return RC_BAD;
-	*out = str_dup(p->a, buf_str(&b));
-	return RC_OK;
+	rc = buf_add(&b, p->return_path);
+	if (rc == RC_OK && mail_addr_parse(p->a, address, &addr) == RC_OK)
+		rc = mail_trace_delivered_to(&b, &addr);
+	if (rc == RC_OK)
+		rc = buf_add(&b, p->trace);
+	if (rc == RC_OK)
+		*out = str_dup(p->a, buf_str(&b));
+	return rc;
 }
 
 enum rc
@@ -94,7 +97,7 @@ dlv_plan_copy(struct dlv_plan *p, struct str id, struct str prefix)
 {
 	bool new;
 
-	if (dlv_people_add(&p->seen, id, &new) != RC_OK)
+	if (dlv_people_add(&p->seen, id, STR(""), &new) != RC_OK)
 		return RC_BAD;
 	if (!new)
 		return RC_OK;
@@ -113,7 +116,7 @@ dlv_plan_mailbox(struct dlv_plan *p, struct str id, struct str address)
 {
 	struct str prefix;
 
-	if (dlv_people_has(&p->seen, id))
+	if (dlv_people_has(&p->seen, id, STR("")))
 		return RC_OK;
 	if (dlv_prefix(p, address, &prefix) != RC_OK)
 		return RC_BAD;
@@ -125,10 +128,10 @@ dlv_plan_queue(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
     enum dlv_state state, struct str reason)
 {
 	struct str prefix = p->trace;
-	bool new = true;
+	bool new;
 
-	if (rcpt->dir_id.n > 0 &&
-	    dlv_people_add(&p->seen, rcpt->dir_id, &new) != RC_OK)
+	if (dlv_people_add(&p->seen, rcpt->dir_id, rcpt->address, &new) !=
+	    RC_OK)
 		return RC_BAD;
 	if (!new)
 		return RC_OK;
@@ -156,7 +159,7 @@ struct str
 dlv_reason_elsewhere(struct arena *a, struct str route)
 {
 	return str_fmt(a, "mailbox is on another system: %.*s",
-	    STRF(str_sub(route, 0, 512)));
+	    STRF(str_sub(route, 0, ROUTE_MAX)));
 }
 
 enum rc
@@ -195,10 +198,14 @@ dlv_plan_person(
 static enum rc
 plan_member(struct dlv_plan *p, struct str group, const struct dir_rcpt *m)
 {
-	const struct dlv_rcpt as = { m->address, DIR_USER, m->id };
+	struct dlv_rcpt as = { m->address, DIR_USER, m->id };
 	enum rc rc;
 
-	if (m->address.n == 0 || m->rc == RC_DENY) {
+	/* Somebody elsewhere may have no address of ours. */
+	if (as.address.n == 0)
+		as.address =
+		    str_sub(m->route.n ? m->route : m->id, 0, ROUTE_MAX);
+	if (as.address.n == 0 || m->rc == RC_DENY) {
 		log_info(p->log, "group.leave_out", KV("group", group),
 		    KV("id", m->id), KV("member", m->address),
 		    KVC("rc", rc_name(m->rc)), KV("why", m->why));
@@ -222,14 +229,15 @@ dlv_plan_members(struct dlv_plan *p, struct str group,
 	for (size_t i = 0; i < n; i++) {
 		enum rc rc;
 
-		if (dlv_people_has(&p->seen, member[i].id))
+		if (dlv_people_has(&p->seen, member[i].id, member[i].address))
 			continue;
 		if (dlv_plan_full(p)) {
 			how = DLV_MEMBERS_FULL;
 			break;
 		}
-		/* Without an address there is nothing to queue by. */
-		if (member[i].rc == RC_TEMP && member[i].address.n == 0) {
+		/* Without name and number there is nothing to queue by. */
+		if (member[i].rc == RC_TEMP && member[i].address.n == 0 &&
+		    member[i].id.n == 0) {
 			how = DLV_MEMBERS_UNKNOWN;
 			continue;
 		}

@@ -78,7 +78,7 @@ MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p, struct str group,
 
 /* Seconds until the next try: doubling, between min and max, +-12 %. */
 int64_t dlv_backoff(const struct conf *conf, uint32_t attempts, uint32_t rnd);
-/* The whole prefix of one recipient. */
+/* The prefix of one recipient; Delivered-To only for an address of mail. */
 MUST_CHECK enum rc dlv_prefix(
     const struct dlv_plan *p, struct str address, struct str *out);
 /* "elsewhere: ..." as text for people. */

@@ -66,10 +66,10 @@ load_people(struct retry *t)
 
 		if (dlv_people_load(&t->p->seen, q->data) != RC_OK)
 			return RC_BAD;
-		if (q->kind == DIR_GROUP || q->dir_id.n == 0 ||
-		    due(q, t->p->now))
+		if (q->kind == DIR_GROUP || due(q, t->p->now))
 			continue;
-		if (dlv_people_add(&t->p->seen, q->dir_id, &new) != RC_OK)
+		if (dlv_people_add(&t->p->seen, q->dir_id, q->rcpt, &new) !=
+		    RC_OK)
 			return RC_BAD;
 	}
 	return RC_OK;
@@ -106,6 +106,8 @@ try_person(struct retry *t, const struct store_queued *q)
 		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, is.route));
 	else if (rc == RC_DENY)
 		keep(t, q, DLV_HELD, STR("may not receive"));
+	else if (rc == RC_BAD)
+		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, q->rcpt));
 	else
 		keep(t, q, DLV_HELD, STR("no longer in the directory"));
 	return RC_OK;

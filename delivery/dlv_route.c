@@ -6,6 +6,7 @@
  * cannot say both.
  */
 #include "delivery/dlv_route.h"
+#include "mail/addr.h"
 
 static enum rc
 check_loops(const struct dlv_plan *p, const struct dlv_submit *m,
@@ -25,6 +26,20 @@ check_loops(const struct dlv_plan *p, const struct dlv_submit *m,
 	log_warn(p->log, "submit.loop", KV("from", m->from),
 	    KV("to", m->to[0].address), KVU("rcpts", m->nto));
 	return RC_DENY;
+}
+
+/* What the directory gave the gateway, and the gateway us. */
+static enum rc
+check_rcpts(const struct dlv_plan *p, const struct dlv_submit *m)
+{
+	struct addr addr;
+
+	for (size_t i = 0; i < m->nto; i++) {
+		if (mail_addr_parse(p->a, m->to[i].address, &addr) != RC_OK ||
+		    (m->to[i].dir_id.n == 0 && m->to[i].kind != DIR_ELSEWHERE))
+			return RC_BAD;
+	}
+	return RC_OK;
 }
 
 static enum rc
@@ -62,7 +77,7 @@ route_group(struct dlv_plan *p, struct dir_client *dir,
 	size_t n;
 	enum rc rc;
 
-	if (dlv_people_has(&p->seen, to->dir_id))
+	if (dlv_people_has(&p->seen, to->dir_id, STR("")))
 		return RC_OK; /* another name of a group already queued */
 	if (dlv_plan_full(p))
 		return queue_group(
@@ -100,8 +115,10 @@ enum rc
 dlv_route(struct dlv_plan *p, struct dir_client *dir,
     const struct dlv_submit *m, const struct dlv_scan *scan, struct deadline dl)
 {
-	enum rc rc = check_loops(p, m, scan);
+	enum rc rc = check_rcpts(p, m);
 
+	if (rc == RC_OK)
+		rc = check_loops(p, m, scan);
 	for (size_t i = 0; i < m->nto && rc == RC_OK; i++) {
 		if (m->to[i].kind != DIR_GROUP)
 			rc = route_person(p, &m->to[i], scan);

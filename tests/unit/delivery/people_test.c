@@ -26,12 +26,12 @@ only_canonical_ids_are_people(void **state)
 		bool new;
 
 		dlv_people_init(&p, &a);
-		assert_false(dlv_people_has(&p, rows[i].id));
+		assert_false(dlv_people_has(&p, rows[i].id, STR("")));
 		assert_int_equal(
-		    dlv_people_add(&p, rows[i].id, &new), rows[i].rc);
+		    dlv_people_add(&p, rows[i].id, STR(""), &new), rows[i].rc);
 		assert_int_equal(new, rows[i].rc == RC_OK);
-		assert_int_equal(
-		    dlv_people_has(&p, rows[i].id), rows[i].rc == RC_OK);
+		assert_int_equal(dlv_people_has(&p, rows[i].id, STR("")),
+		    rows[i].rc == RC_OK);
 	}
 }
 
@@ -53,10 +53,11 @@ everybody_is_in_once_and_survives_saving(void **state)
 	dlv_people_init(&p, &a);
 	for (unsigned i = 0; i < 5000; i++) {
 		assert_int_equal(
-		    dlv_people_add(&p, numbered(&a, i), &new), RC_OK);
+		    dlv_people_add(&p, numbered(&a, i), STR("x"), &new), RC_OK);
 		assert_true(new);
 		assert_int_equal(
-		    dlv_people_add(&p, numbered(&a, i / 2), &new), RC_OK);
+		    dlv_people_add(&p, numbered(&a, i / 2), STR("x"), &new),
+		    RC_OK);
 		assert_false(new);
 	}
 	assert_int_equal(p.n, 5000);
@@ -67,8 +68,28 @@ everybody_is_in_once_and_survives_saving(void **state)
 	assert_int_equal(dlv_people_load(&q, saved), RC_OK);
 	assert_int_equal(q.n, 5000);
 	for (unsigned i = 0; i < 5000; i++)
-		assert_true(dlv_people_has(&q, numbered(&a, i)));
-	assert_false(dlv_people_has(&q, numbered(&a, 5000)));
+		assert_true(dlv_people_has(&q, numbered(&a, i), STR("x")));
+	assert_false(dlv_people_has(&q, numbered(&a, 5000), STR("x")));
+}
+
+static void
+foreign_people_are_known_by_address(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	struct dlv_people p;
+	bool new;
+
+	(void)state;
+	dlv_people_init(&p, &a);
+	assert_int_equal(
+	    dlv_people_add(&p, STR(""), STR("Joe@example.net"), &new), RC_OK);
+	assert_true(new);
+	assert_int_equal(
+	    dlv_people_add(&p, STR(""), STR("joe@EXAMPLE.net"), &new), RC_OK);
+	assert_false(new);
+	assert_true(dlv_people_has(&p, STR(""), STR("joe@example.net")));
+	assert_false(dlv_people_has(&p, STR(""), STR("jim@example.net")));
+	assert_false(dlv_people_has(&p, STR(ANN), STR("joe@example.net")));
 }
 
 static void
@@ -98,6 +119,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_canonical_ids_are_people),
 		cmocka_unit_test(everybody_is_in_once_and_survives_saving),
+		cmocka_unit_test(foreign_people_are_known_by_address),
 		cmocka_unit_test(damaged_sets_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

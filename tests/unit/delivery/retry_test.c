@@ -62,7 +62,7 @@ people(struct arena *a, const char *one)
 	bool new;
 
 	dlv_people_init(&p, a);
-	assert_int_equal(dlv_people_add(&p, str_c(one), &new), RC_OK);
+	assert_int_equal(dlv_people_add(&p, str_c(one), STR(""), &new), RC_OK);
 	return dlv_people_save(&p, a);
 }
 
@@ -196,8 +196,8 @@ people_move_to_the_group_that_stays(void **state)
 	assert_int_equal(t.up.set[0].next_at, NOW + 100);
 	dlv_people_init(&seen, &t.a);
 	assert_int_equal(dlv_people_load(&seen, t.up.set[0].data), RC_OK);
-	assert_true(dlv_people_has(&seen, STR(ANN)));
-	assert_true(dlv_people_has(&seen, STR(BOB)));
+	assert_true(dlv_people_has(&seen, STR(ANN), STR("")));
+	assert_true(dlv_people_has(&seen, STR(BOB), STR("")));
 	arena_free(&t.a);
 }
 
@@ -220,7 +220,7 @@ delivered_person_is_remembered_for_the_group(void **state)
 	assert_int_equal(t.up.set[0].id, 1);
 	dlv_people_init(&seen, &t.a);
 	assert_int_equal(dlv_people_load(&seen, t.up.set[0].data), RC_OK);
-	assert_true(dlv_people_has(&seen, STR(BOB)));
+	assert_true(dlv_people_has(&seen, STR(BOB), STR("")));
 	arena_free(&t.a);
 }
 

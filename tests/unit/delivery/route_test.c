@@ -150,29 +150,55 @@ directory_down_queues_the_group_with_its_people(void **state)
 	assert_int_equal(t.p.queue[1].data.n, 0);
 	dlv_people_init(&seen, &t.a);
 	assert_int_equal(dlv_people_load(&seen, t.p.queue[0].data), RC_OK);
-	assert_true(dlv_people_has(&seen, STR(ANN)));
-	assert_false(dlv_people_has(&seen, STR(BOB)));
+	assert_true(dlv_people_has(&seen, STR(ANN), STR("")));
+	assert_false(dlv_people_has(&seen, STR(BOB), STR("")));
 	arena_free(&t.a);
 }
 
 static void
-member_without_address_keeps_the_group(void **state)
+members_without_an_address_of_ours(void **state)
 {
 	static const struct dlv_rcpt to[] = {
 		{ S("team@example.org"), DIR_GROUP, S(TEAM) },
+		{ S("crew@example.org"), DIR_GROUP, S(STAFF) },
+	};
+	static const struct {
+		struct str rcpt;
+		enum dir_kind kind;
+		enum dlv_state state;
+	} want[] = {
+		{ S("exchange.example.org"), DIR_ELSEWHERE, DLV_HELD },
+		{ S(TOM), DIR_USER, DLV_READY },
+		{ S("joe@example.net"), DIR_ELSEWHERE, DLV_HELD },
+		{ S("team@example.org"), DIR_GROUP, DLV_READY },
+	};
+	const struct dir_rcpt joe = {
+		.rc = RC_OK,
+		.kind = DIR_ELSEWHERE,
+		.address = STR("joe@example.net"),
+		.route = STR("joe@example.net"),
 	};
 	struct test t;
 
 	(void)state;
 	begin(&t, to, COUNT(to));
+	member(&t, DAN, "");
 	member(&t, TOM, "");
 	member(&t, BOB, "bob@example.org");
+	t.team[t.dir.nteam++] = joe;
+	t.staff[t.dir.nstaff++] = joe;
+	t.team[t.dir.nteam++] = (struct dir_rcpt){ .rc = RC_TEMP };
 	assert_int_equal(route(&t), RC_OK);
 	assert_int_equal(t.p.nto, 1);
-	assert_int_equal(t.p.nqueue, 1);
-	assert_int_equal(t.p.queue[0].kind, DIR_GROUP);
-	assert_int_equal(t.p.queue[0].state, DLV_READY);
-	assert_true(t.p.queue[0].next_at > NOW);
+	assert_int_equal(t.p.nqueue, COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++) {
+		CHECK_STR(t.p.queue[i].rcpt, want[i].rcpt);
+		assert_int_equal(t.p.queue[i].kind, want[i].kind);
+		assert_int_equal(t.p.queue[i].state, want[i].state);
+		assert_true(t.p.queue[i].next_at > NOW);
+	}
+	CHECK_STR(t.p.queue[0].prefix,
+	    STR("Return-Path: <joe@example.net>\r\n" TRACE));
 	arena_free(&t.a);
 }
 
@@ -205,8 +231,10 @@ large_group_goes_on_in_the_queue(void **state)
 	assert_int_equal(t.p.queue[0].next_at, NOW);
 	dlv_people_init(&seen, &t.a);
 	assert_int_equal(dlv_people_load(&seen, t.p.queue[0].data), RC_OK);
-	assert_true(dlv_people_has(&seen, t.dir.team[DLV_BATCH_MAX - 1].id));
-	assert_false(dlv_people_has(&seen, t.dir.team[DLV_BATCH_MAX].id));
+	assert_true(
+	    dlv_people_has(&seen, t.dir.team[DLV_BATCH_MAX - 1].id, STR("")));
+	assert_false(
+	    dlv_people_has(&seen, t.dir.team[DLV_BATCH_MAX].id, STR("")));
 	arena_free(&t.a);
 }
 
@@ -257,6 +285,8 @@ malformed_recipients_are_refused(void **state)
 		{ S("ann@example.org"), DIR_USER, S("not an id") },
 		{ S("ann@example.org\r\nX: y"), DIR_USER, S(ANN) },
 		{ S("@"), DIR_ELSEWHERE, S(ANN) },
+		{ S("ann@example.org"), DIR_USER, S("") },
+		{ S("team@example.org"), DIR_GROUP, S("") },
 	};
 
 	(void)state;
@@ -293,7 +323,7 @@ main(void)
 		cmocka_unit_test(who_cannot_be_reached_now_is_queued),
 		cmocka_unit_test(
 		    directory_down_queues_the_group_with_its_people),
-		cmocka_unit_test(member_without_address_keeps_the_group),
+		cmocka_unit_test(members_without_an_address_of_ours),
 		cmocka_unit_test(large_group_goes_on_in_the_queue),
 		cmocka_unit_test(loops_are_refused),
 		cmocka_unit_test(malformed_recipients_are_refused),
