@@ -48,8 +48,11 @@ scan_line(struct mail_crlf *c, const char *p, const char *end)
 void
 mail_crlf_feed(struct mail_crlf *c, struct str in)
 {
-	const char *p = in.p, *end = in.p + in.n;
+	const char *p = in.p, *end;
 
+	if (in.n == 0)
+		return;
+	end = p + in.n;
 	while (p < end)
 		p = scan_line(c, p, end);
 }

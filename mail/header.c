@@ -33,8 +33,11 @@ is_blank(char c)
 size_t
 mail_header_len(struct str msg)
 {
-	const char *p = msg.p, *end = msg.p + msg.n;
+	const char *p = msg.p, *end;
 
+	if (msg.n == 0)
+		return 0;
+	end = p + msg.n;
 	while (p < end) {
 		if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
 			return (size_t)(p - msg.p) + 2;
@@ -63,13 +66,13 @@ name_len(struct str line, size_t *out_colon)
 bool
 mail_header_next(struct mail_header_iter *it, struct mail_field *out)
 {
-	const char *start = it->rest.p, *end = it->rest.p + it->rest.n;
-	const char *first, *p;
+	const char *start = it->rest.p, *end, *first, *p;
 	size_t name, colon;
 	struct str whole;
 
 	if (it->rest.n == 0 || str_has_prefix(it->rest, STR("\r\n")))
 		return false;
+	end = start + it->rest.n;
 	p = first = next_line(start, end);
 	while (p < end && is_blank(*p))
 		p = next_line(p, end);

@@ -185,14 +185,14 @@ end_header(struct mail_mime *m, uint64_t end)
 /*
  * Everything from the current part up to, but not with, `stop` ends in front
  * of offset `end`.  `crlf`: the CRLF there belongs to a boundary (RFC 2046
- * section 5.1.1), if it is not already that of a part's empty line.
+ * section 5.1.1), unless it is already the empty line of a part's header; then
+ * the parts around that one have it as well.
  */
 static void
 close_parts(
     struct mail_mime *m, const struct node *stop, uint64_t end, bool crlf)
 {
 	uint64_t last = crlf ? end - 2 : end;
-	uint64_t lines = m->lines - crlf;
 
 	while (m->in_header)
 		end_header(m, MAX(m->cur->part.header_off, last));
@@ -200,9 +200,11 @@ close_parts(
 		struct mail_part *p = &m->cur->part;
 		uint64_t body = p->header_off + p->header_len;
 
-		p->body_len = last > body ? last - body : 0;
+		last = MAX(last, body);
+		p->body_len = last - body;
 		if (p->body_len > 0)
-			p->body_lines = lines - m->cur->body_line;
+			p->body_lines =
+			    m->lines - m->cur->body_line - (last < end);
 	}
 }
 
@@ -260,7 +262,7 @@ on_line(
     struct mail_mime *m, struct str line, uint64_t off, uint64_t len, bool crlf)
 {
 	struct str text = line;
-	size_t k;
+	size_t k = 0;
 
 	if (m->nopen > 0 && str_cut_prefix(&text, STR("--")) &&
 	    find_level(m, text, &k)) {
@@ -301,24 +303,30 @@ line_end(const struct mail_mime *m, const char *p, const char *end)
 static void
 scan_bytes(struct mail_mime *m, struct str in)
 {
-	unsigned char bits = 0;
+	uint64_t bits = 0, word;
+	size_t i = 0;
 
 	if (!m->has_nul)
 		m->has_nul = memchr(in.p, '\0', in.n) != NULL;
 	if (m->has_8bit)
 		return;
-	for (size_t i = 0; i < in.n; i++)
+	for (; in.n - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, in.p + i, sizeof(word));
+		bits |= word;
+	}
+	for (; i < in.n; i++)
 		bits |= (unsigned char)in.p[i];
-	m->has_8bit = bits >= 0x80;
+	m->has_8bit = (bits & 0x8080808080808080u) != 0;
 }
 
 void
 mail_mime_feed(struct mail_mime *m, struct str in)
 {
-	const char *p = in.p, *end = in.p + in.n, *q;
+	const char *p = in.p, *end, *q;
 
 	if (in.n == 0)
 		return;
+	end = p + in.n;
 	scan_bytes(m, in);
 	m->chunk = in.p;
 	while (p < end && (q = line_end(m, p, end)) != NULL) {

@@ -1,0 +1,52 @@
+# Fuzz harnesses.  With --enable-fuzz (clang) each is a libFuzzer program that
+# tests/fuzz/run drives; otherwise each is a test that replays its corpus.
+# A new one: NAME_fuzz.c, NAME.dict, corpus/NAME/, its name in fuzz_programs
+# and its libraries below.
+fuzz_programs = \
+	%D%/addr_fuzz \
+	%D%/addrlist_fuzz \
+	%D%/date_fuzz \
+	%D%/decode_fuzz \
+	%D%/dot_fuzz \
+	%D%/header_fuzz \
+	%D%/meta_fuzz \
+	%D%/mime_fuzz \
+	%D%/smtp_syntax_fuzz
+EXTRA_DIST += %D%/run %D%/corpus
+if FUZZ
+noinst_PROGRAMS += $(fuzz_programs)
+fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+fuzz_main = %D%/fuzz.h
+else
+check_PROGRAMS += $(fuzz_programs)
+fuzz_ldflags = $(AM_LDFLAGS)
+fuzz_main = %D%/fuzz.h %D%/replay.c
+endif
+
+%C%_addr_fuzz_SOURCES = %D%/addr_fuzz.c $(fuzz_main)
+%C%_addr_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_addr_fuzz_LDADD = $(MAIL_LIBS)
+%C%_addrlist_fuzz_SOURCES = %D%/addrlist_fuzz.c $(fuzz_main)
+%C%_addrlist_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_addrlist_fuzz_LDADD = $(MAIL_LIBS)
+%C%_date_fuzz_SOURCES = %D%/date_fuzz.c $(fuzz_main)
+%C%_date_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_date_fuzz_LDADD = $(MAIL_LIBS)
+%C%_decode_fuzz_SOURCES = %D%/decode_fuzz.c $(fuzz_main)
+%C%_decode_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_decode_fuzz_LDADD = $(MAIL_LIBS)
+%C%_dot_fuzz_SOURCES = %D%/dot_fuzz.c $(fuzz_main)
+%C%_dot_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dot_fuzz_LDADD = $(MAIL_LIBS)
+%C%_header_fuzz_SOURCES = %D%/header_fuzz.c $(fuzz_main)
+%C%_header_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_header_fuzz_LDADD = $(MAIL_LIBS)
+%C%_meta_fuzz_SOURCES = %D%/meta_fuzz.c $(fuzz_main)
+%C%_meta_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_meta_fuzz_LDADD = $(MAIL_LIBS)
+%C%_mime_fuzz_SOURCES = %D%/mime_fuzz.c $(fuzz_main)
+%C%_mime_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_mime_fuzz_LDADD = $(MAIL_LIBS)
+%C%_smtp_syntax_fuzz_SOURCES = %D%/smtp_syntax_fuzz.c $(fuzz_main)
+%C%_smtp_syntax_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_smtp_syntax_fuzz_LDADD = $(MAIL_LIBS)
