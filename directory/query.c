@@ -8,7 +8,12 @@
 #include "directory/filter.h"
 #include "directory/query.h"
 
-#define IN_CHAIN "1.2.840.113556.1.4.1941"
+#define IN_CHAIN      "1.2.840.113556.1.4.1941"
+#define AD_NOT_PEOPLE "(objectClass=group)(objectClass=contact)"
+#define RFC_NOT_PEOPLE                                                         \
+	"(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)"           \
+	"(objectClass=posixGroup)(objectClass=groupOfMembers)"                 \
+	"(objectClass=mailGroup)(objectClass=nisMailAlias)"
 
 void
 dir_f_term(struct arena *a, struct buf *b, const char *attr,
@@ -20,6 +25,10 @@ dir_f_term(struct arena *a, struct buf *b, const char *attr,
 		panic("a filter grew past its bound");
 }
 
+/*
+ * The scope is about people: a filter such as (memberOf=...) must not make
+ * groups and contacts vanish.
+ */
 struct str
 dir_f_scoped(const struct dir *d, struct arena *a, struct str filter)
 {
@@ -27,7 +36,8 @@ dir_f_scoped(const struct dir *d, struct arena *a, struct str filter)
 
 	if (scope == NULL || scope[0] == '\0')
 		return filter;
-	return str_fmt(a, "(&%.*s%s)", STRF(filter), scope);
+	return str_fmt(a, "(&%.*s(|%s%s))", STRF(filter), scope,
+	    d->schema.ad ? AD_NOT_PEOPLE : RFC_NOT_PEOPLE);
 }
 
 static void
@@ -85,9 +95,10 @@ dir_q_id(const struct dir *d, struct arena *a, struct str id)
 }
 
 struct dir_query
-dir_q_dn(const struct dir *d, struct str dn)
+dir_q_dn(const struct dir *d, struct arena *a, struct str dn)
 {
-	struct dir_query q = query(d, STR("(objectClass=*)"));
+	struct dir_query q =
+	    query(d, dir_f_scoped(d, a, STR("(objectClass=*)")));
 
 	q.base = dn;
 	q.scope = DIR_BASE;
@@ -131,6 +142,20 @@ dir_q_in_scope(
 }
 
 struct dir_query
+dir_q_primary(const struct dir *d, struct arena *a, uint32_t rid)
+{
+	AUTO_BUF b = { 0 };
+	struct dir_query q;
+
+	buf_init(&b, DIR_FILTER_MAX);
+	all_of_role(d, a, &b, DIR_R_PRIMARY, str_fmt(a, "%u", (unsigned)rid));
+	q = query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+	q.paged = true;
+	q.max = DIR_PRIMARY_MAX;
+	return q;
+}
+
+struct dir_query
 dir_q_members(const struct dir *d, struct arena *a, struct str dn,
     const char *attr, size_t from)
 {
@@ -140,7 +165,7 @@ dir_q_members(const struct dir *d, struct arena *a, struct str dn,
 	q.base = dn;
 	q.scope = DIR_BASE;
 	q.max = 1;
-	if (!d->schema.ad || attr == NULL) {
+	if (!d->schema.ad) {
 		q.attrs = d->schema.members;
 		return q;
 	}

@@ -10,7 +10,8 @@
 
 #include "directory/directory.h"
 
-#define DIR_MATCHES_MAX 20u /* entries that one name may match */
+#define DIR_MATCHES_MAX 20u    /* entries that one name may match */
+#define DIR_PRIMARY_MAX 50000u /* people with one primary group */
 
 /* Whatever may hold `address` (within the scope filter). */
 struct dir_query dir_q_address(
@@ -18,15 +19,20 @@ struct dir_query dir_q_address(
 /* The account or group with this id. */
 struct dir_query dir_q_id(
     const struct dir *d, struct arena *a, struct str id);
-/* One entry by DN, whatever it is; not limited to the scope. */
-struct dir_query dir_q_dn(const struct dir *d, struct str dn);
+/* One entry by DN; none if it is a person outside of the scope filter. */
+struct dir_query dir_q_dn(
+    const struct dir *d, struct arena *a, struct str dn);
+/* People whose primary group has this RID: no group lists them in AD. */
+struct dir_query dir_q_primary(
+    const struct dir *d, struct arena *a, uint32_t rid);
 /* Accounts by an attribute of `role`. */
 struct dir_query dir_q_attr(const struct dir *d, struct arena *a,
     enum dir_role role, struct str value);
 /* Is the entry a member of the group in `scope_group`?  One entry: yes. */
 struct dir_query dir_q_in_scope(
     const struct dir *d, struct arena *a, struct str dn, struct str login);
-/* Values of a group's member attributes from `from` on. */
+/* Values of a group's member attributes; in AD those of `attr` from `from`
+   on, else of all. */
 struct dir_query dir_q_members(const struct dir *d, struct arena *a,
     struct str dn, const char *attr, size_t from);
 
