@@ -75,7 +75,7 @@ ad_sid_rid(struct str raw, uint32_t *out)
 		return RC_BAD;
 	at = raw.n - 4;
 	*out = (uint32_t)p[at] | (uint32_t)p[at + 1] << 8 |
-	    (uint32_t)p[at + 2] << 16 | (uint32_t)p[at + 3] << 24;
+	       (uint32_t)p[at + 2] << 16 | (uint32_t)p[at + 3] << 24;
 	return RC_OK;
 }
 
@@ -122,7 +122,7 @@ dir_generalized_time(struct str v, int64_t *out)
 	if (f[1] == 0 || f[2] == 0 || (v.n > 15 && v.p[14] != '.'))
 		return RC_BAD;
 	*out = days((int64_t)f[0], (int64_t)f[1], (int64_t)f[2]) * 86400 +
-	    (int64_t)f[3] * 3600 + (int64_t)f[4] * 60 + (int64_t)f[5];
+	       (int64_t)f[3] * 3600 + (int64_t)f[4] * 60 + (int64_t)f[5];
 	return RC_OK;
 }
 

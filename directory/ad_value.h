@@ -16,10 +16,10 @@
  * objectGUID (16 bytes, the first three groups little endian, [MS-DTYP]
  * 2.3.4.2) to canonical lower case text and back.
  */
-MUST_CHECK enum rc ad_guid_text(struct arena *a, struct str raw,
-    struct str *out);
-MUST_CHECK enum rc ad_guid_bytes(struct arena *a, struct str text,
-    struct str *out);
+MUST_CHECK enum rc ad_guid_text(
+    struct arena *a, struct str raw, struct str *out);
+MUST_CHECK enum rc ad_guid_bytes(
+    struct arena *a, struct str text, struct str *out);
 /* "550e8400-e29b-41d4-a716-446655440000" in any case, to lower case. */
 MUST_CHECK enum rc dir_uuid_canonical(
     struct arena *a, struct str text, struct str *out);

@@ -10,9 +10,9 @@
 struct dir_answer {
 	struct dir_rcpt r; /* as if the sender were authenticated */
 	struct str dn;
-	struct str login;   /* canonical login name */
+	struct str login;     /* canonical login name */
 	struct str login_bar; /* why it may not log in; empty: it may */
-	bool in_scope;      /* false: not decided (scope_group) */
+	bool in_scope;        /* false: not decided (scope_group) */
 };
 
 /* A copy whose slices live in `a`. */

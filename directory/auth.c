@@ -26,8 +26,8 @@ terms(const struct dir *d, struct arena *a, struct buf *b, enum dir_role role,
 
 /* Every attribute that may hold the name in its form. */
 static struct dir_query
-login_query(const struct dir *d, struct arena *a,
-    const struct dir_login_name *n)
+login_query(
+    const struct dir *d, struct arena *a, const struct dir_login_name *n)
 {
 	struct dir_query q = { .scope = DIR_SUBTREE,
 		.attrs = d->schema.fetch,
@@ -51,8 +51,7 @@ login_query(const struct dir *d, struct arena *a,
 			terms(d, a, &b, DIR_R_MAIL, n->whole);
 		}
 	}
-	q.filter = dir_f_scoped(
-	    d, a, str_fmt(a, "(|%.*s)", STRF(buf_str(&b))));
+	q.filter = dir_f_scoped(d, a, str_fmt(a, "(|%.*s)", STRF(buf_str(&b))));
 	return q;
 }
 
@@ -127,17 +126,16 @@ one_account(struct dir *d, struct arena *a, struct str name,
 	if (f->x.r.rc == RC_NOENT)
 		return refuse(d, t, name, "not_in_scope");
 	if (f->x.login_bar.n)
-		return refuse(
-		    d, t, name, str_dup(a, f->x.login_bar).p);
+		return refuse(d, t, name, str_dup(a, f->x.login_bar).p);
 	return RC_OK;
 }
 
 static void
 account_of(const struct dir_answer *x, struct dir_account *out)
 {
-	*out = (struct dir_account){ .id = x->r.id,
-		.address = x->r.address,
-		.login = x->login };
+	*out = (struct dir_account){
+		.id = x->r.id, .address = x->r.address, .login = x->login
+	};
 }
 
 enum rc
@@ -239,15 +237,14 @@ bind_once(struct dir *d, const struct dir_login *in, struct str dn,
 		    "too_many_wrong_passwords");
 		return RC_TEMP;
 	case DIR_GUARD_WRONG:
-		log_login(d, LOG_INFO, "login.deny", in, x,
-		    "same_wrong_password");
+		log_login(
+		    d, LOG_INFO, "login.deny", in, x, "same_wrong_password");
 		return RC_DENY;
 	case DIR_GUARD_ASK:
 		break;
 	}
 	why = d->be->ops->bind(d->be, dn, in->password, dl);
-	dir_guard_end(
-	    d->guard, &try, why == DIR_BIND_WRONG_PASSWORD, now_ns());
+	dir_guard_end(d->guard, &try, why == DIR_BIND_WRONG_PASSWORD, now_ns());
 	log_login(d, why == DIR_BIND_NO_TLS ? LOG_ERROR : LOG_INFO,
 	    why == DIR_BIND_OK ? "login.ok" : "login.deny", in, x,
 	    dir_bind_name(why));
@@ -267,8 +264,7 @@ dir_auth_password(struct dir *d, struct arena *a, const struct dir_login *in,
 	if (in->password.n > DIR_PASSWORD_MAX ||
 	    memchr(in->password.p, '\0', in->password.n) != NULL)
 		return refuse(d, NULL, in->name, "malformed_password");
-	rc = dir_resolve_login(
-	    d, a, in->name, dl, NULL, &x, &dn, &pw_changed);
+	rc = dir_resolve_login(d, a, in->name, dl, NULL, &x, &dn, &pw_changed);
 	if (rc == RC_OK)
 		rc = bind_once(d, in, dn, pw_changed, &x, dl);
 	if (rc == RC_OK)

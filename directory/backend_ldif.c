@@ -48,7 +48,8 @@ load(struct ldif_backend *l, int fd)
 	if (rc != RC_OK) {
 		log_error(&l->log, "ldif.bad", KVC("file", l->path),
 		    KV("why", why),
-		    KVC("serving", l->table ? "the last good file" : "nothing"));
+		    KVC("serving",
+			l->table ? "the last good file" : "nothing"));
 		return RC_TEMP;
 	}
 	log_info(&l->log, "ldif.loaded", KVC("file", l->path),
@@ -73,8 +74,8 @@ look_again(struct ldif_backend *l)
 	fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		if (!l->missing)
-			log_error(&l->log, "ldif.missing",
-			    KVC("file", l->path), KVE(errno));
+			log_error(&l->log, "ldif.missing", KVC("file", l->path),
+			    KVE(errno));
 		l->missing = true;
 		return;
 	}
@@ -115,7 +116,7 @@ range_of(struct str *name, uint64_t *from)
 		return false;
 	*name = str_sub(*name, 0, at);
 	return str_u64(str_sub(r, 0, str_chr(r, '-')), UINT32_MAX, from) ==
-	    RC_OK;
+	       RC_OK;
 }
 
 static void
@@ -125,18 +126,20 @@ copy_attr(const struct ldif_backend *l, struct arena *a, const char *want,
 	struct dir_attr *to = &out->attr[out->nattr];
 	struct str name = str_c(want);
 	const struct dir_attr *at;
-	size_t n, max = l->b.max_range ? l->b.max_range : SIZE_MAX;
+	size_t n, max = SIZE_MAX;
 	uint64_t from;
 	bool range = range_of(&name, &from);
 
+	if (range && l->b.max_range)
+		max = l->b.max_range;
 	at = dir_raw_attr(e, name);
 	if (at == NULL || str_ieq(name, STR("userPassword")) || from > at->n)
 		return;
 	n = MIN(at->n - from, max);
 	to->name = str_dup(a, at->name);
 	if (range && from + n == at->n)
-		to->name = str_fmt(a, "%.*s;range=%u-*", STRF(at->name),
-		    (unsigned)from);
+		to->name = str_fmt(
+		    a, "%.*s;range=%u-*", STRF(at->name), (unsigned)from);
 	else if (range)
 		to->name = str_fmt(a, "%.*s;range=%u-%u", STRF(at->name),
 		    (unsigned)from, (unsigned)(from + n - 1));

@@ -102,8 +102,8 @@ entry_new(struct str key, const struct dir_answer *x)
 }
 
 bool
-dir_cache_get(struct dir_cache *c, struct arena *a, struct str key,
-    int64_t now, struct dir_answer *out)
+dir_cache_get(struct dir_cache *c, struct arena *a, struct str key, int64_t now,
+    struct dir_answer *out)
 {
 	struct entry *e;
 	bool hit = false;
@@ -144,8 +144,8 @@ dir_cache_put(struct dir_cache *c, struct str key, int64_t now,
 	forget(&c->yes, key);
 	forget(&c->no, key);
 	table = x->r.rc == RC_OK ? &c->yes : &c->no;
-	while (*table != NULL &&
-	    (HASH_COUNT(*table) >= DIR_CACHE_MAX || (*table)->until_ns <= now))
+	while (*table != NULL && (HASH_COUNT(*table) >= DIR_CACHE_MAX ||
+				     (*table)->until_ns <= now))
 		drop(table, *table);
 	HASH_ADD_KEYPTR(hh, *table, e->bytes, e->nkey, e);
 	pthread_mutex_unlock(&c->lock);

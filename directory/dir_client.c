@@ -66,7 +66,8 @@ dir_rcpts(struct dir_client *d, struct arena *a, const struct str *addresses,
 	v = arena_calloc(a, n, sizeof(*v));
 	ipc_in_init(&in, &reply);
 	while ((rc = ipc_next_group(&in, "rcpt", &pos, &group)) == RC_OK) {
-		if (got == n || dir_wire_get_rcpt(&group, a, &v[got++]) != RC_OK)
+		if (got == n ||
+		    dir_wire_get_rcpt(&group, a, &v[got++]) != RC_OK)
 			return RC_TEMP;
 	}
 	if (got != n || done(&in, RC_OK) != RC_OK)

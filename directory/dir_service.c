@@ -146,8 +146,8 @@ get_login(struct call *c, struct dir_login *out)
 }
 
 static void
-put_account(struct call *c, struct dir_account *x, bool ticket,
-    struct str service)
+put_account(
+    struct call *c, struct dir_account *x, bool ticket, struct str service)
 {
 	if (ticket)
 		x->ticket = dir_ticket_issue(
@@ -183,8 +183,7 @@ sasl_finish(struct call *c, const struct dir_sasl_out *o)
 
 	rc = dir_resolve_principal(c->d, &c->r->a, o->principal, c->dl, &x);
 	if (rc == RC_OK)
-		rc = dir_same_account(
-		    c->d, &c->r->a, o->authzid, x.id, c->dl);
+		rc = dir_same_account(c->d, &c->r->a, o->authzid, x.id, c->dl);
 	log_info(&c->s->log, rc == RC_OK ? "login.ok" : "login.deny",
 	    KV("principal", o->principal), KVC("reason", rc_name(rc)),
 	    KV("service", o->service), KV("client", o->client_ip));
@@ -222,8 +221,7 @@ on_sasl_start(struct call *c)
 	if (ipc_in_done(&c->r->in) != RC_OK)
 		return RC_BAD;
 	return sasl_answer(c,
-	    dir_sasls_start(
-		c->s->sasls, &c->r->a, mech, &in, has, initial, &o),
+	    dir_sasls_start(c->s->sasls, &c->r->a, mech, &in, has, initial, &o),
 	    &o);
 }
 
@@ -237,8 +235,8 @@ on_sasl_step(struct call *c)
 	    ipc_get_str(&c->r->in, "response", &response) != RC_OK ||
 	    ipc_in_done(&c->r->in) != RC_OK)
 		return RC_BAD;
-	return sasl_answer(c,
-	    dir_sasls_step(c->s->sasls, &c->r->a, handle, response, &o), &o);
+	return sasl_answer(
+	    c, dir_sasls_step(c->s->sasls, &c->r->a, handle, response, &o), &o);
 }
 
 static enum rc
@@ -298,7 +296,7 @@ on_may_send(struct call *c)
 	rc = dir_lookup(c->d, &c->r->a, v, n, c->dl, NULL, x);
 	for (size_t i = 0; i < n && rc == RC_OK; i++) {
 		bool own = x[i].r.rc == RC_OK && id.n == DIR_ID_LEN &&
-		    str_eq(x[i].r.id, id) && x[i].login_bar.n == 0;
+			   str_eq(x[i].r.id, id) && x[i].login_bar.n == 0;
 
 		verdict[i] = own ? 'y' : 'n';
 		if (x[i].r.rc == RC_TEMP)
@@ -358,8 +356,8 @@ dir_service_handle(void *service, struct rpcd_req *r, enum rc *rc)
 {
 	struct call c = { .s = service, .d = current(service), .r = r };
 
-	c.dl = deadline_min(
-	    r->dl, deadline_in(c.d->conf->directory_timeout_ms));
+	c.dl =
+	    deadline_min(r->dl, deadline_in(c.d->conf->directory_timeout_ms));
 	*rc = RC_BAD;
 	for (size_t i = 0; i < COUNT(ops); i++)
 		if (ops[i].op == r->op)

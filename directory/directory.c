@@ -1,6 +1,5 @@
 #include <stdatomic.h>
 
-#include "directory/backend_ldap.h"
 #include "directory/backend_ldif.h"
 #include "directory/directory.h"
 #include "directory/dn.h"
@@ -18,8 +17,8 @@ settings_ok(struct dir *d)
 		    KVC("why", "not an LDAP filter"));
 		return false;
 	}
-	if (dir_dn_norm(&d->a, str_c(d->conf->scope_group),
-		&d->scope_group) != RC_OK) {
+	if (dir_dn_norm(&d->a, str_c(d->conf->scope_group), &d->scope_group) !=
+	    RC_OK) {
 		log_error(&d->log, "conf.bad", KVC("setting", "scope_group"),
 		    KVC("why", "not a DN"));
 		return false;
@@ -71,5 +70,7 @@ dir_backend_open(const struct log *log, const struct conf *conf)
 {
 	if (conf->directory == CONF_LDIF)
 		return dir_ldif_open(log, conf->ldif_file, conf->ldap_base);
-	return dir_ldap_open(log, conf);
+	log_error(log, "conf.bad", KVC("setting", "directory"),
+	    KVC("why", "this build knows ldif only"));
+	return NULL;
 }

@@ -26,7 +26,7 @@ struct dir {
 	struct dir_backend *be;  /* borrowed */
 	struct dir_guard *guard; /* borrowed */
 	struct dir_cache *cache;
-	struct str scope_group;  /* normal form; empty: none */
+	struct str scope_group; /* normal form; empty: none */
 	struct arena a;
 };
 

@@ -13,7 +13,7 @@ static bool
 harmless(char c)
 {
 	return ascii_is_alnum(c) || c == '@' || c == '.' || c == '-' ||
-	    c == '_' || c == ':' || c == '/';
+	       c == '_' || c == ':' || c == '/';
 }
 
 static void
@@ -66,8 +66,8 @@ put_rdn(struct arena *a, struct buf *out, LDAPRDN rdn)
 		if (n == RDN_PARTS_MAX)
 			return RC_BAD;
 		buf_init(&b, 4 * DIR_DN_MAX);
-		put_escaped(&b,
-		    str_n(rdn[n]->la_attr.bv_val, rdn[n]->la_attr.bv_len));
+		put_escaped(
+		    &b, str_n(rdn[n]->la_attr.bv_val, rdn[n]->la_attr.bv_len));
 		if (buf_add_char(&b, '=') != RC_OK)
 			return RC_BAD;
 		put_escaped(&b,
@@ -113,7 +113,7 @@ dir_dn_below(struct str dn, struct str base)
 	if (base.n == 0 || str_eq(dn, base))
 		return true;
 	return dn.n > base.n + 1 && dn.p[dn.n - base.n - 1] == ',' &&
-	    str_eq(str_from(dn, dn.n - base.n), base);
+	       str_eq(str_from(dn, dn.n - base.n), base);
 }
 
 struct str

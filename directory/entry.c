@@ -6,7 +6,9 @@
 #include "directory/ad_value.h"
 #include "directory/entry.h"
 
-#define FOREVER_LOCKED "000001010000Z" /* pwdAccountLockedTime, draft-behera */
+#define FOREVER_LOCKED                                                         \
+	"000001010000Z" /* pwdAccountLockedTime, draft-behera                  \
+			 */
 
 static const struct {
 	struct str name;
@@ -37,7 +39,9 @@ static void
 read_class(struct dir_entry *e, const struct dir_attr *at)
 {
 	static const unsigned char weight[] = { [DIR_C_OTHER] = 0,
-		[DIR_C_USER] = 1, [DIR_C_CONTACT] = 2, [DIR_C_GROUP] = 3 };
+		[DIR_C_USER] = 1,
+		[DIR_C_CONTACT] = 2,
+		[DIR_C_GROUP] = 3 };
 
 	for (size_t i = 0; i < at->n; i++) {
 		if (str_ieq(at->v[i], STR("computer")))
@@ -274,7 +278,8 @@ const char *
 dir_class_name(enum dir_class c)
 {
 	static const char *const names[] = { [DIR_C_OTHER] = "other",
-		[DIR_C_USER] = "user", [DIR_C_GROUP] = "group",
+		[DIR_C_USER] = "user",
+		[DIR_C_GROUP] = "group",
 		[DIR_C_CONTACT] = "contact" };
 
 	return names[c];

@@ -61,8 +61,7 @@ void dir_entry_read(struct arena *a, const struct dir_schema *s,
 /* An address attribute's value: "smtp:" in any case cut off; false: other
    kinds of address ("X500:", "sip:"). */
 bool dir_address_value(struct str v, struct str *out, bool *primary);
-enum dir_claim dir_entry_claims(
-    const struct dir_entry *e, struct str address);
+enum dir_claim dir_entry_claims(const struct dir_entry *e, struct str address);
 const char *dir_class_name(enum dir_class c);
 
 #endif

@@ -25,8 +25,8 @@ explain_group(struct dir *d, struct arena *a, struct str id, struct deadline dl,
 	enum rc rc = dir_group_expand(d, a, id, dl, NULL, &x, &n);
 
 	if (rc != RC_OK) {
-		TRACE(t, "its members cannot be found out now: %s",
-		    rc_name(rc));
+		TRACE(
+		    t, "its members cannot be found out now: %s", rc_name(rc));
 		return;
 	}
 	TRACE(t, "rule: groups take mail from %s",
@@ -53,16 +53,17 @@ explain_rcpt(struct dir *d, struct arena *a, struct str arg, struct deadline dl,
 	if (x.r.rc == RC_OK && x.r.kind == DIR_GROUP)
 		explain_group(d, a, x.r.id, dl, t);
 	if (x.r.rc == RC_OK && x.r.kind == DIR_ELSEWHERE)
-		TRACE(t, "answer: not kept here: %.*s; no route is known "
-			 "(451)",
+		TRACE(t,
+		    "answer: not kept here: %.*s; no route is known "
+		    "(451)",
 		    STRF(x.r.why));
 	else if (x.r.rc == RC_OK)
 		TRACE(t, "answer: %s, %s %.*s", rcpt_answers[RC_OK],
 		    x.r.kind == DIR_GROUP ? "group" : "mailbox of",
 		    STRF(x.r.id));
 	else
-		TRACE(t, "answer: %s: %.*s", rcpt_answers[x.r.rc],
-		    STRF(x.r.why));
+		TRACE(
+		    t, "answer: %s: %.*s", rcpt_answers[x.r.rc], STRF(x.r.why));
 }
 
 static void

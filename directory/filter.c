@@ -17,9 +17,9 @@ static int
 hex_digit(char c)
 {
 	c = ascii_lower(c);
-	return ascii_is_digit(c) ? c - '0'
-	    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-				    : -1;
+	return ascii_is_digit(c)      ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+				      : -1;
 }
 
 /* \xx and bytes that stand for themselves. */
@@ -39,8 +39,8 @@ unescape(struct arena *a, struct str s, struct str *out)
 		if (s.n - i < 3 || hex_digit(s.p[i + 1]) < 0 ||
 		    hex_digit(s.p[i + 2]) < 0)
 			return RC_BAD;
-		p[n++] = (char)(hex_digit(s.p[i + 1]) << 4 |
-		    hex_digit(s.p[i + 2]));
+		p[n++] =
+		    (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
 		i += 2;
 	}
 	p[n] = '\0';
@@ -52,8 +52,8 @@ static bool
 attr_ok(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '-' &&
-		    s.p[i] != ';' && s.p[i] != '.')
+		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != ';' &&
+		    s.p[i] != '.')
 			return false;
 	return s.n > 0;
 }
@@ -149,8 +149,8 @@ parse_filter(struct parser *p, struct dir_filter **out)
 	struct dir_filter *f = arena_calloc(p->a, 1, sizeof(*f));
 	enum rc rc;
 
-	if (p->in.n < 2 || p->in.p[0] != '(' ||
-	    p->depth == DIR_FILTER_DEPTH || p->nodes++ == DIR_FILTER_NODES)
+	if (p->in.n < 2 || p->in.p[0] != '(' || p->depth == DIR_FILTER_DEPTH ||
+	    p->nodes++ == DIR_FILTER_NODES)
 		return RC_BAD;
 	p->depth++;
 	p->in = str_from(p->in, 1);
@@ -158,9 +158,9 @@ parse_filter(struct parser *p, struct dir_filter **out)
 	case '&':
 	case '|':
 	case '!':
-		f->op = p->in.p[0] == '&' ? DIR_F_AND
-		    : p->in.p[0] == '|'   ? DIR_F_OR
-					  : DIR_F_NOT;
+		f->op = p->in.p[0] == '&'   ? DIR_F_AND
+			: p->in.p[0] == '|' ? DIR_F_OR
+					    : DIR_F_NOT;
 		p->in = str_from(p->in, 1);
 		rc = parse_list(p, f);
 		break;

@@ -39,8 +39,8 @@ enum dir_filter_op {
 struct dir_filter {
 	enum dir_filter_op op;
 	struct str attr;
-	struct str value;       /* unescaped */
-	struct str *part;       /* DIR_F_SUBSTR */
+	struct str value; /* unescaped */
+	struct str *part; /* DIR_F_SUBSTR */
 	size_t nparts;
 	struct dir_filter *sub; /* first child */
 	struct dir_filter *next;

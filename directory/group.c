@@ -109,8 +109,8 @@ take_member(struct expansion *x, const struct dir_answer *y)
 }
 
 static enum rc
-take_entries(struct expansion *x, struct arena *a, const struct dir_raw *v,
-    size_t n)
+take_entries(
+    struct expansion *x, struct arena *a, const struct dir_raw *v, size_t n)
 {
 	struct dir_rules r = dir_rules_of(x->d, NULL);
 	struct dir_answer *y = arena_calloc(a, n + 1, sizeof(*y));
@@ -143,11 +143,9 @@ ask(struct expansion *x, struct arena *a, struct dir_query *q, size_t n)
 			return RC_TEMP;
 		if (q[i].rc != RC_OK || q[i].nfound == 0)
 			log_warn(&x->d->log, "group.member_missing",
-			    KV("member",
-				q[i].base.n ? q[i].base : q[i].filter),
-			    KVC("why",
-				q[i].rc == RC_OK ? "not in scope"
-						 : "no such entry"));
+			    KV("member", q[i].base.n ? q[i].base : q[i].filter),
+			    KVC("why", q[i].rc == RC_OK ? "not in scope"
+							: "no such entry"));
 		rc = take_entries(x, a, q[i].found, q[i].nfound);
 		if (rc != RC_OK)
 			return rc;
@@ -245,8 +243,7 @@ members_by_primary(struct expansion *x, struct str dn)
 
 	if (!x->d->schema.ad)
 		return RC_OK;
-	if (dir_search(x->d->be, &a, &q, 1, x->dl) != RC_OK ||
-	    q.rc == RC_TEMP)
+	if (dir_search(x->d->be, &a, &q, 1, x->dl) != RC_OK || q.rc == RC_TEMP)
 		return RC_TEMP;
 	if (q.rc != RC_OK || q.nfound == 0)
 		return RC_OK;

@@ -144,9 +144,8 @@ add_wrong(struct dir_guard *g, const unsigned char hash[HASH_LEN], int64_t now)
 	HASH_FIND(hh, g->wrongs, hash, HASH_LEN, w);
 	if (w != NULL)
 		drop_wrong(g, w);
-	while (g->wrongs != NULL &&
-	    (HASH_COUNT(g->wrongs) >= DIR_GUARD_MAX ||
-		g->wrongs->until_ns <= now))
+	while (g->wrongs != NULL && (HASH_COUNT(g->wrongs) >= DIR_GUARD_MAX ||
+					g->wrongs->until_ns <= now))
 		drop_wrong(g, g->wrongs);
 	w = xcalloc(1, sizeof(*w));
 	memcpy(w->hash, hash, HASH_LEN);
@@ -191,13 +190,12 @@ recent(const struct source *s, int64_t now)
 
 	for (size_t i = 0; i < DIR_GUARD_TRIES; i++)
 		n += s->failed_ns[i] != 0 &&
-		    now - s->failed_ns[i] < DIR_GUARD_S * S_NS;
+		     now - s->failed_ns[i] < DIR_GUARD_S * S_NS;
 	return n;
 }
 
 enum dir_guard_verdict
-dir_guard_begin(
-    struct dir_guard *g, const struct dir_guard_try *t, int64_t now)
+dir_guard_begin(struct dir_guard *g, const struct dir_guard_try *t, int64_t now)
 {
 	AUTO_ARENA a = { 0 };
 	struct str key = source_key(&a, t);

@@ -120,8 +120,8 @@ gather(struct parser *p, struct line *lines, size_t n, struct dir_raw *e)
 		at->n++;
 	}
 	for (size_t i = 0; i < e->nattr; i++) {
-		e->attr[i].v = arena_calloc(
-		    p->a, e->attr[i].n, sizeof(*e->attr[i].v));
+		e->attr[i].v =
+		    arena_calloc(p->a, e->attr[i].n, sizeof(*e->attr[i].v));
 		e->attr[i].n = 0;
 	}
 	for (struct line *l = lines; l != NULL; l = l->next) {

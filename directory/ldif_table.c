@@ -31,8 +31,7 @@ static uint64_t
 hash_step(uint64_t h, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)ascii_lower(s.p[i])) *
-		    0x100000001b3u;
+		h = (h ^ (unsigned char)ascii_lower(s.p[i])) * 0x100000001b3u;
 	return h;
 }
 
@@ -85,25 +84,23 @@ build(struct ldif_table *t, struct arena *a, struct str *why)
 		const struct dir_raw *e = &t->entry[i];
 
 		if (dir_dn_norm(&t->a, e->dn, &t->norm[i]) != RC_OK) {
-			*why = str_fmt(
-			    a, "not a DN: \"%.*s\"", STRF(e->dn));
+			*why = str_fmt(a, "not a DN: \"%.*s\"", STRF(e->dn));
 			return RC_BAD;
 		}
 		t->dn[i] = (struct slot){ str_hash(t->norm[i]), (uint32_t)i };
 		for (size_t k = 0; k < e->nattr; k++)
 			for (size_t v = 0; v < e->attr[k].n; v++)
-				t->slot[t->nslots++] = (struct slot){
-					hash_pair(e->attr[k].name,
-					    e->attr[k].v[v]),
-					(uint32_t)i
-				};
+				t->slot[t->nslots++] =
+				    (struct slot){ hash_pair(e->attr[k].name,
+						       e->attr[k].v[v]),
+					    (uint32_t)i };
 	}
 	qsort(t->dn, t->n, sizeof(*t->dn), by_hash);
 	qsort(t->slot, t->nslots, sizeof(*t->slot), by_hash);
 	for (size_t i = 1; i < t->n; i++)
 		if (t->dn[i].hash == t->dn[i - 1].hash &&
-		    str_eq(t->norm[t->dn[i].entry],
-			t->norm[t->dn[i - 1].entry])) {
+		    str_eq(
+			t->norm[t->dn[i].entry], t->norm[t->dn[i - 1].entry])) {
 			*why = str_fmt(a, "two entries \"%.*s\"",
 			    STRF(t->entry[t->dn[i].entry].dn));
 			return RC_BAD;
@@ -112,15 +109,14 @@ build(struct ldif_table *t, struct arena *a, struct str *why)
 }
 
 enum rc
-ldif_table_new(struct arena *a, struct str text, struct ldif_table **out,
-    struct str *why)
+ldif_table_new(
+    struct arena *a, struct str text, struct ldif_table **out, struct str *why)
 {
 	struct ldif_table *t = xcalloc(1, sizeof(*t));
 	enum rc rc;
 
 	atomic_init(&t->refs, 1);
-	rc = dir_ldif_parse(
-	    &t->a, str_dup(&t->a, text), &t->entry, &t->n, why);
+	rc = dir_ldif_parse(&t->a, str_dup(&t->a, text), &t->entry, &t->n, why);
 	if (rc == RC_OK)
 		rc = build(t, a, why);
 	else
@@ -163,8 +159,8 @@ ldif_table_dn(const struct ldif_table *t, struct str norm)
 {
 	uint64_t h = str_hash(norm);
 
-	for (size_t i = lower(t->dn, t->n, h);
-	     i < t->n && t->dn[i].hash == h; i++)
+	for (size_t i = lower(t->dn, t->n, h); i < t->n && t->dn[i].hash == h;
+	     i++)
 		if (str_eq(t->norm[t->dn[i].entry], norm))
 			return &t->entry[t->dn[i].entry];
 	return NULL;

@@ -12,8 +12,8 @@
 
 struct ldif_table;
 
-MUST_CHECK enum rc ldif_table_new(struct arena *a, struct str text,
-    struct ldif_table **out, struct str *why);
+MUST_CHECK enum rc ldif_table_new(
+    struct arena *a, struct str text, struct ldif_table **out, struct str *why);
 struct ldif_table *ldif_table_ref(struct ldif_table *t);
 void ldif_table_unref(struct ldif_table **t);
 size_t ldif_table_count(const struct ldif_table *t);

@@ -103,8 +103,8 @@ dir_apply_scope(struct dir *d, struct arena *a, struct dir_answer *x, size_t n,
 		if (q[i].rc != RC_OK) {
 			refuse(y, RC_TEMP, STR("scope_group is not readable"));
 		} else if (q[i].nfound == 0) {
-			TRACE(t, "rule: %.*s is not in scope_group",
-			    STRF(y->dn));
+			TRACE(
+			    t, "rule: %.*s is not in scope_group", STRF(y->dn));
 			refuse(y, RC_NOENT, STR("not in scope_group"));
 		}
 	}
@@ -190,8 +190,8 @@ dir_lookup(struct dir *d, struct arena *a, const struct str *address, size_t n,
 }
 
 enum rc
-dir_lookup_id(struct dir *d, struct arena *a, struct str id,
-    struct deadline dl, struct dir_trace *t, struct dir_answer *out)
+dir_lookup_id(struct dir *d, struct arena *a, struct str id, struct deadline dl,
+    struct dir_trace *t, struct dir_answer *out)
 {
 	struct dir_rules r = dir_rules_of(d, t);
 	struct str key = str_cat(a, STR("id "), id);

@@ -69,17 +69,16 @@ gather(struct dir *d, struct arena *a, const struct dir_raw *e, size_t from,
 
 		if (!dir_schema_role(&d->schema, base_name(at->name), &role))
 			continue;
-		to = role == DIR_R_MEMBER_UID	 ? &out->uid
-		    : role == DIR_R_MEMBER_MAIL ? &out->mail
+		to = role == DIR_R_MEMBER_UID    ? &out->uid
+		     : role == DIR_R_MEMBER_MAIL ? &out->mail
 						 : &out->dn;
 		if (at->n > max - MIN(max, to->n))
 			return RC_BAD;
 		for (size_t k = 0; k < at->n; k++)
 			dir_strs_add(a, to,
-			    str_dup(a,
-				role == DIR_R_MEMBER_DN
-				    ? without_uid(at->v[k])
-				    : at->v[k]));
+			    str_dup(a, role == DIR_R_MEMBER_DN
+					   ? without_uid(at->v[k])
+					   : at->v[k]));
 		if (at->n && range_end(at->name, from, at->n, next) != RC_OK)
 			return RC_TEMP;
 	}
@@ -95,8 +94,7 @@ one_attr(struct dir *d, struct arena *a, struct str dn, const char *attr,
 
 	do {
 		AUTO_ARENA scratch = { 0 };
-		struct dir_query q =
-		    dir_q_members(d, &scratch, dn, attr, from);
+		struct dir_query q = dir_q_members(d, &scratch, dn, attr, from);
 
 		if (dir_search(d->be, &scratch, &q, 1, dl) != RC_OK)
 			return RC_TEMP;

@@ -59,10 +59,10 @@ add(struct dir_schema *s, enum dir_role role, const char *attr)
 static const char *
 override(const struct conf *c, enum dir_role role)
 {
-	const char *v = role == DIR_R_MAIL	? c->attr_mail
-	    : role == DIR_R_LOGIN		? c->attr_login
-	    : role == DIR_R_MEMBER_DN		? c->attr_member
-						: NULL;
+	const char *v = role == DIR_R_MAIL        ? c->attr_mail
+			: role == DIR_R_LOGIN     ? c->attr_login
+			: role == DIR_R_MEMBER_DN ? c->attr_member
+						  : NULL;
 
 	return v != NULL && v[0] != '\0' ? v : NULL;
 }

@@ -16,8 +16,8 @@
 	"(objectClass=mailGroup)(objectClass=nisMailAlias)"
 
 void
-dir_f_term(struct arena *a, struct buf *b, const char *attr,
-    struct str prefix, struct str value)
+dir_f_term(struct arena *a, struct buf *b, const char *attr, struct str prefix,
+    struct str value)
 {
 	struct str v = dir_filter_escape(a, value);
 
@@ -84,13 +84,14 @@ struct dir_query
 dir_q_id(const struct dir *d, struct arena *a, struct str id)
 {
 	AUTO_BUF b = { 0 };
-	struct str v = id, raw;
+	struct str raw;
 
-	/* An LDIF export of AD may hold the id in either form. */
-	if (d->schema.ad && ad_guid_bytes(a, id, &raw) == RC_OK)
-		v = raw;
 	buf_init(&b, DIR_FILTER_MAX);
-	all_of_role(d, a, &b, DIR_R_ID, v);
+	if (d->schema.ad && ad_guid_bytes(a, id, &raw) == RC_OK)
+		all_of_role(d, a, &b, DIR_R_ID, raw);
+	/* An LDIF file may have it as text. */
+	if (!d->schema.ad || d->conf->directory == CONF_LDIF)
+		all_of_role(d, a, &b, DIR_R_ID, id);
 	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
 }
 
@@ -107,8 +108,8 @@ dir_q_dn(const struct dir *d, struct arena *a, struct str dn)
 }
 
 struct dir_query
-dir_q_attr(const struct dir *d, struct arena *a, enum dir_role role,
-    struct str value)
+dir_q_attr(
+    const struct dir *d, struct arena *a, enum dir_role role, struct str value)
 {
 	AUTO_BUF b = { 0 };
 
@@ -179,8 +180,9 @@ dir_q_members(const struct dir *d, struct arena *a, struct str dn,
 void
 dir_q_trace(struct dir_trace *t, const struct dir_query *q)
 {
-	TRACE(t, "query: %s %.*s%s%.*s", q->scope == DIR_BASE ? "entry" : "search",
-	    STRF(q->base), q->base.n ? " " : "", STRF(q->filter));
+	TRACE(t, "query: %s %.*s%s%.*s",
+	    q->scope == DIR_BASE ? "entry" : "search", STRF(q->base),
+	    q->base.n ? " " : "", STRF(q->filter));
 	if (q->rc != RC_OK)
 		TRACE(t, "  answer: %s", rc_name(q->rc));
 	else

@@ -17,17 +17,15 @@
 struct dir_query dir_q_address(
     const struct dir *d, struct arena *a, struct str address);
 /* The account or group with this id. */
-struct dir_query dir_q_id(
-    const struct dir *d, struct arena *a, struct str id);
+struct dir_query dir_q_id(const struct dir *d, struct arena *a, struct str id);
 /* One entry by DN; none if it is a person outside of the scope filter. */
-struct dir_query dir_q_dn(
-    const struct dir *d, struct arena *a, struct str dn);
+struct dir_query dir_q_dn(const struct dir *d, struct arena *a, struct str dn);
 /* People whose primary group has this RID: no group lists them in AD. */
 struct dir_query dir_q_primary(
     const struct dir *d, struct arena *a, uint32_t rid);
 /* Accounts by an attribute of `role`. */
-struct dir_query dir_q_attr(const struct dir *d, struct arena *a,
-    enum dir_role role, struct str value);
+struct dir_query dir_q_attr(
+    const struct dir *d, struct arena *a, enum dir_role role, struct str value);
 /* Is the entry a member of the group in `scope_group`?  One entry: yes. */
 struct dir_query dir_q_in_scope(
     const struct dir *d, struct arena *a, struct str dn, struct str login);

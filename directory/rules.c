@@ -6,18 +6,19 @@
 #include "mail/addr.h"
 
 static const char *const claim_names[] = { [DIR_CLAIM_ALIAS] = "alias",
-	[DIR_CLAIM_MAIL] = "mail", [DIR_CLAIM_UPN] = "userPrincipalName",
+	[DIR_CLAIM_MAIL] = "mail",
+	[DIR_CLAIM_UPN] = "userPrincipalName",
 	[DIR_CLAIM_NONE] = "none" };
 
 /* msExchRecipientTypeDetails of mailboxes and people on another system. */
 static const uint64_t remote_types[] = {
-	64,		/* MailContact */
-	128,		/* MailUser */
-	2147483648u,	/* RemoteUserMailbox */
-	8589934592u,	/* RemoteRoomMailbox */
-	17179869184u,	/* RemoteEquipmentMailbox */
-	34359738368u,	/* RemoteSharedMailbox */
-	274877906944u,	/* RemoteTeamMailbox */
+	64,            /* MailContact */
+	128,           /* MailUser */
+	2147483648u,   /* RemoteUserMailbox */
+	8589934592u,   /* RemoteRoomMailbox */
+	17179869184u,  /* RemoteEquipmentMailbox */
+	34359738368u,  /* RemoteSharedMailbox */
+	274877906944u, /* RemoteTeamMailbox */
 };
 
 bool
@@ -26,12 +27,12 @@ dir_is_local(const struct dir_rules *r, struct arena *a, struct str addr)
 	struct addr x;
 
 	return mail_addr_parse(a, addr, &x) == RC_OK &&
-	    conf_is_local_domain(r->conf, x.domain);
+	       conf_is_local_domain(r->conf, x.domain);
 }
 
 static struct str
-first_local(const struct dir_rules *r, struct arena *a, const struct str *v,
-    size_t n)
+first_local(
+    const struct dir_rules *r, struct arena *a, const struct str *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (dir_is_local(r, a, v[i]))
@@ -41,8 +42,7 @@ first_local(const struct dir_rules *r, struct arena *a, const struct str *v,
 
 /* The address that the entry is known by, within the accepted domains. */
 static struct str
-primary(
-    const struct dir_rules *r, struct arena *a, const struct dir_entry *e)
+primary(const struct dir_rules *r, struct arena *a, const struct dir_entry *e)
 {
 	struct str s = first_local(r, a, &e->marked, 1);
 	struct addr x;
@@ -70,13 +70,12 @@ is_remote_type(uint64_t t)
 
 /* Why the mailbox is on another system; empty: it is here. */
 static struct str
-elsewhere(const struct dir_rules *r, struct arena *a,
-    const struct dir_entry *e, struct str *route)
+elsewhere(const struct dir_rules *r, struct arena *a, const struct dir_entry *e,
+    struct str *route)
 {
 	*route = e->route.n ? e->route : e->server;
 	if (e->route.n)
-		return str_fmt(
-		    a, "its mail is routed to %.*s", STRF(e->route));
+		return str_fmt(a, "its mail is routed to %.*s", STRF(e->route));
 	if (e->server.n)
 		return str_fmt(
 		    a, "its mailbox is on the server %.*s", STRF(e->server));
@@ -86,8 +85,7 @@ elsewhere(const struct dir_rules *r, struct arena *a,
 	if (e->mail_host.n &&
 	    !str_ieq(e->mail_host, str_c(r->conf->hostname))) {
 		*route = e->mail_host;
-		return str_fmt(
-		    a, "its mail host is %.*s", STRF(e->mail_host));
+		return str_fmt(a, "its mail host is %.*s", STRF(e->mail_host));
 	}
 	if (e->class == DIR_C_CONTACT) {
 		*route = e->nmails ? e->mail[0] : STR("");
@@ -121,8 +119,8 @@ verdict(struct dir_answer *out, enum rc rc, struct str why)
 
 /* A person, or something like one. */
 static void
-rule_user(const struct dir_rules *r, struct arena *a,
-    const struct dir_entry *e, struct dir_answer *out)
+rule_user(const struct dir_rules *r, struct arena *a, const struct dir_entry *e,
+    struct dir_answer *out)
 {
 	struct str why = elsewhere(r, a, e, &out->r.route);
 
@@ -163,8 +161,8 @@ dir_rule_entry(const struct dir_rules *r, struct arena *a,
 	x.r.quota = e->quota;
 	if (!e->known) {
 		verdict(&x, RC_TEMP,
-		    str_fmt(a, "attribute %.*s is not readable",
-			STRF(e->missing)));
+		    str_fmt(
+			a, "attribute %.*s is not readable", STRF(e->missing)));
 		log_warn(r->log, "entry.unreadable", KV("dn", e->dn),
 		    KV("missing", e->missing));
 	} else if (e->class == DIR_C_GROUP) {
@@ -228,8 +226,8 @@ two_claims(const struct dir_rules *r, struct arena *a, struct str address,
 }
 
 void
-dir_rule_address(const struct dir_rules *r, struct arena *a,
-    struct str address, const struct dir_query *q, struct dir_answer *out)
+dir_rule_address(const struct dir_rules *r, struct arena *a, struct str address,
+    const struct dir_query *q, struct dir_answer *out)
 {
 	struct dir_entry *v = arena_calloc(a, q->nfound + 1, sizeof(*v));
 	size_t n = q->nfound;

@@ -240,8 +240,7 @@ peer_name(struct arena *a, sasl_conn_t *conn)
 
 	if (sasl_getprop(conn, SASL_GSS_PEER_NAME, &v) != SASL_OK || v == NULL)
 		return out;
-	if (gss_display_name(
-		&minor, (gss_name_t)(uintptr_t)v, &text, NULL) !=
+	if (gss_display_name(&minor, (gss_name_t)(uintptr_t)v, &text, NULL) !=
 	    GSS_S_COMPLETE)
 		return out;
 	out = str_dup(a, str_n(text.value, text.length));
@@ -264,7 +263,7 @@ failed(struct dir_sasls *s, struct exchange *e, int code)
 {
 	/* Not being able to read our own keys is nobody's fault but ours. */
 	bool ours = access(s->conf->keytab, R_OK) != 0 || code == SASL_NOMEM ||
-	    code == SASL_TRYAGAIN || code == SASL_UNAVAIL;
+		    code == SASL_TRYAGAIN || code == SASL_UNAVAIL;
 
 	LOG_AT(&s->log, ours ? LOG_ERROR : LOG_INFO, "login.gssapi_failed",
 	    KVC("detail", sasl_errdetail(e->conn)), KV("service", e->service),

@@ -67,8 +67,8 @@ struct str
 dir_ticket_issue(struct dir_tickets *t, struct arena *a,
     const struct dir_account *x, struct str service, int64_t now)
 {
-	struct ticket *k = xcalloc(1,
-	    sizeof(*k) + x->id.n + x->address.n + x->login.n + service.n);
+	struct ticket *k = xcalloc(
+	    1, sizeof(*k) + x->id.n + x->address.n + x->login.n + service.n);
 
 	if (gnutls_rnd(GNUTLS_RND_KEY, k->raw, RAW_LEN) < 0)
 		panic("no random bytes");
@@ -79,9 +79,8 @@ dir_ticket_issue(struct dir_tickets *t, struct arena *a,
 	k->nservice = service.n;
 	put(put(put(put(k->bytes, x->id), x->address), x->login), service);
 	pthread_mutex_lock(&t->lock);
-	while (t->all != NULL &&
-	    (t->all->until_ns <= now ||
-		HASH_COUNT(t->all) >= DIR_TICKETS_MAX))
+	while (t->all != NULL && (t->all->until_ns <= now ||
+				     HASH_COUNT(t->all) >= DIR_TICKETS_MAX))
 		drop(t, t->all);
 	HASH_ADD(hh, t->all, raw, RAW_LEN, k);
 	pthread_mutex_unlock(&t->lock);
@@ -114,8 +113,7 @@ dir_ticket_use(struct dir_tickets *t, struct arena *a, struct str ticket,
 	*out = (struct dir_account){ 0 };
 	out->id = str_dup(a, str_n(p, k->nid));
 	out->address = str_dup(a, str_n(p + k->nid, k->naddress));
-	out->login =
-	    str_dup(a, str_n(p + k->nid + k->naddress, k->nlogin));
+	out->login = str_dup(a, str_n(p + k->nid + k->naddress, k->nlogin));
 	xfree(k);
 	return RC_OK;
 }

@@ -36,7 +36,6 @@ dir_trace_add(struct dir_trace *t, const char *fmt, ...)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';
 	line[n] = '\n';
-	if (!t->full &&
-	    buf_add(&t->b, str_n(line, (size_t)n + 1)) != RC_OK)
+	if (!t->full && buf_add(&t->b, str_n(line, (size_t)n + 1)) != RC_OK)
 		t->full = true;
 }

@@ -21,8 +21,7 @@ struct dir_trace {
 
 void dir_trace_init(struct dir_trace *t);
 void dir_trace_free(struct dir_trace *t);
-void dir_trace_add(struct dir_trace *t, const char *fmt, ...)
-    PRINTF_LIKE(2, 3);
+void dir_trace_add(struct dir_trace *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* The arguments are only evaluated when somebody listens. */
 #define TRACE(t, ...)                                                          \

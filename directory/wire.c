@@ -28,7 +28,7 @@ plausible(uint64_t rc, uint64_t kind)
 {
 	/* An answer other than RC_OK may come without a kind. */
 	return rc <= RC_TEMP && kind <= DIR_ELSEWHERE &&
-	    (rc != RC_OK || kind >= DIR_USER);
+	       (rc != RC_OK || kind >= DIR_USER);
 }
 
 enum rc
@@ -60,7 +60,8 @@ dir_wire_put_account(struct ipc_msg *m, const struct dir_account *x)
 }
 
 void
-dir_wire_get_account(struct ipc_in *in, struct arena *a, struct dir_account *out)
+dir_wire_get_account(
+    struct ipc_in *in, struct arena *a, struct dir_account *out)
 {
 	*out = (struct dir_account){
 		.id = str_dup(a, ipc_str_or(in, "id", STR(""))),
@@ -83,13 +84,18 @@ pack_int(struct buf *b, uint64_t v, size_t bytes)
 enum rc
 dir_wire_pack(struct buf *b, const struct dir_rcpt *r, size_t i, size_t n)
 {
-	const struct str part[] = { r->id, r->address, r->route, r->why };
+	struct str part[4];
 
 	if (i == 0 && pack_int(b, n, 4) != RC_OK)
 		return RC_BAD;
 	if (i == n)
 		return RC_OK;
-	if (pack_int(b, r->rc, 1) != RC_OK || pack_int(b, r->kind, 1) != RC_OK ||
+	part[0] = r->id;
+	part[1] = r->address;
+	part[2] = r->route;
+	part[3] = r->why;
+	if (pack_int(b, r->rc, 1) != RC_OK ||
+	    pack_int(b, r->kind, 1) != RC_OK ||
 	    pack_int(b, r->has_quota, 1) != RC_OK ||
 	    pack_int(b, r->quota, 8) != RC_OK)
 		return RC_BAD;
@@ -119,7 +125,8 @@ unpack_one(struct str *s, struct dir_rcpt *out)
 		&out->why };
 	uint64_t rc, kind, has, n;
 
-	if (unpack_int(s, 1, &rc) != RC_OK || unpack_int(s, 1, &kind) != RC_OK ||
+	if (unpack_int(s, 1, &rc) != RC_OK ||
+	    unpack_int(s, 1, &kind) != RC_OK ||
 	    unpack_int(s, 1, &has) != RC_OK ||
 	    unpack_int(s, 8, &out->quota) != RC_OK || !plausible(rc, kind))
 		return RC_BAD;

@@ -41,7 +41,7 @@ void dir_wire_get_account(
     struct ipc_in *in, struct arena *a, struct dir_account *out);
 MUST_CHECK enum rc dir_wire_pack(
     struct buf *b, const struct dir_rcpt *r, size_t i, size_t n);
-MUST_CHECK enum rc dir_wire_unpack(struct arena *a, struct str s,
-    struct dir_rcpt **out, size_t *out_n);
+MUST_CHECK enum rc dir_wire_unpack(
+    struct arena *a, struct str s, struct dir_rcpt **out, size_t *out_n);
 
 #endif
