@@ -150,7 +150,7 @@ start(struct daemon *dm)
 	d->queue = dlv_queue_start(d);
 	dm->rpcd = rpcd_start(d->log, &(struct rpcd_conf){
 					  .name = "delivery",
-					  .listen_fd = proc_take_fd(p, "ipc"),
+					  .listen_fd = proc_take_fd(p, "rpc"),
 					  .workers = p->conf->workers,
 					  .max_conns = RPC_CONNS,
 					  .uids = uids,

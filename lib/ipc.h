@@ -85,6 +85,9 @@ MUST_CHECK enum rc ipc_next_str(
     struct ipc_in *in, const char *name, size_t *pos, struct str *out);
 MUST_CHECK enum rc ipc_next_group(
     struct ipc_in *in, const char *name, size_t *pos, struct ipc_in *out);
+/* The next number of any name: for numbers that are only shown. */
+MUST_CHECK enum rc ipc_next_u64(
+    struct ipc_in *in, size_t *pos, struct str *name, uint64_t *out);
 /* RC_BAD if a critical field (in any group entered or not) was not read. */
 MUST_CHECK enum rc ipc_in_done(struct ipc_in *in);
 

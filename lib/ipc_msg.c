@@ -290,6 +290,21 @@ ipc_next_group(
 	return RC_OK;
 }
 
+enum rc
+ipc_next_u64(struct ipc_in *in, size_t *pos, struct str *name, uint64_t *out)
+{
+	struct field f;
+
+	while (field_at(in, pos, &f))
+		if ((*f.type & IPC_TYPE) == IPC_U64 && f.n == 8) {
+			*f.type |= IPC_READ;
+			*name = f.name;
+			*out = le64(f.p);
+			return RC_OK;
+		}
+	return RC_NOENT;
+}
+
 static enum rc
 all_read(const struct ipc_in *in, unsigned depth)
 {

@@ -26,6 +26,9 @@
 #include "lib/sandbox.h"
 
 #define PROC_CONTROL_FD 3
+#define PROC_GROUPS_MAX 32u
+#define PROC_PEERS_MAX  16u
+#define PROC_EX_CONFIG  78
 
 struct conf;
 
@@ -37,6 +40,17 @@ struct proc {
 	struct ipc_msg start; /* the frame; holds descriptors not taken */
 	int conf_fd;
 	bool same_user; /* all daemons share one uid */
+	bool checking;  /* started with --check */
+	/* proc's own */
+	struct log_sink *sink;
+	struct ipc_in in; /* over start */
+	struct arena a;
+	uid_t uid; /* to become */
+	gid_t gid;
+	gid_t groups[PROC_GROUPS_MAX];
+	size_t ngroups;
+	uid_t peers[PROC_PEERS_MAX];
+	size_t npeers;
 };
 
 /* Control operations (frames on descriptor 3). */

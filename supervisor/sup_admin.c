@@ -1,0 +1,281 @@
+/*
+ * control.sock: an administrator asks, the processes answer, we put it
+ * together.  A question waits for those that are up, for at most its
+ * deadline; who does not answer is reported as silent.  Nothing blocks.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/sup.h"
+#include "supervisor/sup_client.h"
+
+#define STATUS_MS  2000
+#define CHECK_MS   60000
+#define REPLY_MS   200
+#define READ_CHUNK 1024u
+
+static void
+hang_up(struct sup_query *q)
+{
+	ipc_reader_free(&q->r);
+	if (q->pending)
+		ipc_msg_free(&q->out);
+	q->pending = false;
+	fd_close(&q->fd);
+}
+
+static void
+answer(struct sup_query *q, enum rc rc)
+{
+	q->out.op = q->op;
+	q->out.id = q->id;
+	q->out.extra = (uint32_t)rc;
+	if (ipc_send(q->fd, &q->out, deadline_in(REPLY_MS)) != RC_OK)
+		hang_up(q);
+	else
+		ipc_msg_free(&q->out);
+	q->pending = false;
+}
+
+static const char *
+state_name(const struct sup_child *c)
+{
+	static const char *const names[] = { "down", "starting", "ready",
+		"stopping" };
+
+	return names[c->state];
+}
+
+/* What we know ourselves; the group stays open for the child's part. */
+static size_t
+begin_process(struct sup_query *q, const struct sup_child *c)
+{
+	struct ipc_msg *m = &q->out;
+	size_t at = ipc_begin(m, "process");
+	AUTO_ARENA a = { 0 };
+	struct str end = STR("");
+
+	if (c->restarts > 0 && WIFSIGNALED(c->status))
+		end =
+		    str_fmt(&a, "signal %s", sigabbrev_np(WTERMSIG(c->status)));
+	else if (c->restarts > 0)
+		end = str_fmt(&a, "status %d", WEXITSTATUS(c->status));
+	ipc_put_str(m, "name", str_c(c->name));
+	ipc_put_str(m, "role", str_c(c->role->name));
+	ipc_put_str(m, "state", str_c(state_name(c)));
+	ipc_put_str(m, "last_end", end);
+	ipc_put_u64(m, "pid", (uint64_t)c->pid);
+	ipc_put_u64(m, "restarts", c->restarts);
+	ipc_put_u64(m, "uptime_s",
+	    c->pid > 0 ? (uint64_t)(now_ns() - c->started_at) / 1000000000 : 0);
+	return at;
+}
+
+/* The fields of a child's answer, as they are. */
+static void
+put_fields(struct ipc_msg *out, const struct ipc_msg *from)
+{
+	struct str fields = str_from(buf_str(&from->b), IPC_HEADER);
+
+	if (from->nfds > 0 || buf_add(&out->b, fields) != RC_OK)
+		out->bad = true;
+}
+
+static void
+put_absent(struct sup_query *q, const struct sup_child *c, const char *found)
+{
+	size_t at = begin_process(q, c);
+
+	if (q->op == SUP_CHECK)
+		proc_check_line(&q->out, PROC_FAIL, STR("is it running"),
+		    str_c(found), STR("see its last lines in the log"));
+	ipc_end(&q->out, at);
+}
+
+static void
+finish_if_complete(struct sup_query *q)
+{
+	if (q->pending && q->nwaiting == 0)
+		answer(q, RC_OK);
+}
+
+static void
+ask_children(struct sup *s, struct sup_query *q)
+{
+	bool check = q->op == SUP_CHECK;
+
+	q->serial = ++s->serial;
+	q->nwaiting = 0;
+	for (size_t i = 0; i < s->nchildren; i++) {
+		struct sup_child *c = &s->children[i];
+		AUTO_MSG m;
+
+		q->waiting[i] = sup_child_up(c);
+		if (!q->waiting[i]) {
+			put_absent(q, c, "it is down");
+			continue;
+		}
+		q->nwaiting++;
+		ipc_msg_init(&m, check ? PROC_CHECK : PROC_STATUS);
+		m.id = q->serial;
+		sup_child_send(s, c, &m);
+	}
+	finish_if_complete(q);
+}
+
+static void
+reload(struct sup *s, struct sup_query *q)
+{
+	AUTO_ARENA a = { 0 };
+	struct str why = STR("");
+	enum rc rc = sup_reload(s, &a, &why);
+
+	ipc_put_str(&q->out, "why", why);
+	answer(q, rc);
+}
+
+static void
+on_question(struct sup *s, struct sup_query *q, const struct ipc_msg *m)
+{
+	uint32_t max = m->op == SUP_CHECK ? CHECK_MS : STATUS_MS;
+
+	ipc_msg_init(&q->out, m->op);
+	q->pending = true;
+	q->op = m->op;
+	q->id = m->id;
+	q->dl = deadline_in(MIN(m->extra, max));
+	switch (m->op) {
+	case SUP_STATUS:
+	case SUP_CHECK:
+		ask_children(s, q);
+		return;
+	case SUP_RELOAD:
+		reload(s, q);
+		return;
+	default:
+		answer(q, RC_BAD);
+	}
+}
+
+void
+sup_admin_accept(struct sup *s)
+{
+	struct ucred peer = { 0 };
+	socklen_t n = sizeof(peer);
+	struct sup_query *q = NULL;
+	AUTO_FD fd = accept4(s->admin_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < SUP_ADMINS_MAX && q == NULL; i++)
+		if (s->queries[i].fd < 0)
+			q = &s->queries[i];
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid()) || q == NULL) {
+		log_warn(&s->log, "control.denied", KVU("uid", peer.uid),
+		    KVC("why", q == NULL ? "too many" : "not root"));
+		return;
+	}
+	*q = (struct sup_query){ .fd = take(&fd) };
+	ipc_reader_init(&q->r, READ_CHUNK);
+	ev.data.ptr = q;
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, q->fd, &ev) < 0)
+		panic("epoll_ctl: errno %d", errno);
+}
+
+void
+sup_admin_event(struct sup *s, struct sup_query *q)
+{
+	bool more = false;
+	enum rc rc;
+
+	if (q->fd < 0)
+		return;
+	rc = ipc_reader_fill(&q->r, q->fd, MSG_DONTWAIT, &more);
+	if (rc == RC_TEMP && errno == EAGAIN)
+		return;
+	while (rc == RC_OK && ipc_reader_ready(&q->r)) {
+		AUTO_MSG m;
+
+		ipc_msg_init(&m, 0);
+		rc = ipc_reader_next(&q->r, &m);
+		if (rc == RC_OK && q->pending)
+			rc = RC_BAD; /* one question at a time */
+		if (rc == RC_OK)
+			on_question(s, q, &m);
+		if (q->fd < 0)
+			return;
+	}
+	if (rc != RC_OK)
+		hang_up(q);
+}
+
+static void
+give_up(struct sup *s, struct sup_query *q, size_t i, const char *found)
+{
+	q->waiting[i] = false;
+	q->nwaiting--;
+	put_absent(q, &s->children[i], found);
+}
+
+void
+sup_admin_tick(struct sup *s)
+{
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++) {
+		struct sup_query *q = &s->queries[k];
+
+		if (q->fd < 0 || !q->pending || !deadline_over(q->dl))
+			continue;
+		for (size_t i = 0; i < s->nchildren; i++)
+			if (q->waiting[i])
+				give_up(s, q, i, "it does not answer");
+		finish_if_complete(q);
+	}
+}
+
+void
+sup_admin_reply(struct sup *s, struct sup_child *c, struct ipc_msg *m)
+{
+	size_t i = (size_t)(c - s->children), at, group;
+
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++) {
+		struct sup_query *q = &s->queries[k];
+
+		if (q->fd < 0 || !q->pending || q->serial != m->id ||
+		    !q->waiting[i])
+			continue;
+		q->waiting[i] = false;
+		q->nwaiting--;
+		at = begin_process(q, c);
+		if (q->op == SUP_STATUS) {
+			group = ipc_begin(&q->out, "numbers");
+			put_fields(&q->out, m);
+			ipc_end(&q->out, group);
+		} else {
+			put_fields(&q->out, m);
+		}
+		ipc_end(&q->out, at);
+		finish_if_complete(q);
+	}
+}
+
+void
+sup_admin_forget(struct sup *s, struct sup_child *c)
+{
+	size_t i = (size_t)(c - s->children);
+
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++) {
+		struct sup_query *q = &s->queries[k];
+
+		if (q->fd < 0 || !q->pending || !q->waiting[i])
+			continue;
+		give_up(s, q, i, "it died when asked");
+		finish_if_complete(q);
+	}
+}

@@ -1,0 +1,145 @@
+/* One frame there, one frame back; the lists are copied out of the answer. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/ipc_impl.h"
+#include "supervisor/sup_client.h"
+
+static enum rc
+ask(struct arena *a, const char *run_dir, enum sup_op op, struct deadline dl,
+    struct ipc_msg *reply)
+{
+	AUTO_FD fd = ipc_connect(str_fmt(a, "%s/control.sock", run_dir).p);
+	AUTO_MSG req;
+	enum rc rc;
+
+	ipc_msg_init(reply, 0);
+	if (fd < 0)
+		return errno == ENOENT || errno == ECONNREFUSED ? RC_NOENT
+		       : errno == EACCES || errno == EPERM      ? RC_DENY
+								: RC_TEMP;
+	ipc_msg_init(&req, (uint16_t)op);
+	req.id = 1;
+	req.extra = (uint32_t)deadline_left_ms(dl);
+	rc = ipc_send(fd, &req, dl);
+	if (rc == RC_OK)
+		rc = ipc_recv(fd, reply, dl);
+	if (rc == RC_NOENT)
+		return RC_DENY; /* it looked at us and hung up */
+	if (rc != RC_OK || reply->extra > RC_TEMP)
+		return RC_TEMP;
+	return (enum rc)reply->extra;
+}
+
+static size_t
+count(struct ipc_in *in, const char *name)
+{
+	struct ipc_in one;
+	size_t pos = 0, n = 0;
+
+	while (ipc_next_group(in, name, &pos, &one) == RC_OK)
+		n++;
+	return n;
+}
+
+static struct str
+text(struct arena *a, struct ipc_in *in, const char *name)
+{
+	return str_dup(a, ipc_str_or(in, name, STR("")));
+}
+
+static void
+take_numbers(struct arena *a, struct ipc_in *in, struct sup_process *p)
+{
+	struct ipc_in group;
+	size_t pos = 0, n = 0;
+	struct str name;
+	uint64_t value;
+
+	if (ipc_next_group(in, "numbers", &pos, &group) != RC_OK)
+		return;
+	for (pos = 0; ipc_next_u64(&group, &pos, &name, &value) == RC_OK;)
+		n++;
+	p->numbers = arena_calloc(a, n, sizeof(*p->numbers));
+	for (pos = 0; p->nnumbers < n &&
+		      ipc_next_u64(&group, &pos, &name, &value) == RC_OK;)
+		p->numbers[p->nnumbers++] =
+		    (struct sup_number){ str_dup(a, name), value };
+}
+
+enum rc
+sup_status(struct arena *a, const char *run_dir, struct deadline dl,
+    struct sup_process **out, size_t *out_n)
+{
+	AUTO_MSG reply;
+	enum rc rc = ask(a, run_dir, SUP_STATUS, dl, &reply);
+	struct ipc_in in, one;
+	size_t pos = 0, n = 0;
+
+	if (rc != RC_OK)
+		return rc;
+	ipc_in_init(&in, &reply);
+	*out = arena_calloc(a, count(&in, "process"), sizeof(**out));
+	while (ipc_next_group(&in, "process", &pos, &one) == RC_OK) {
+		struct sup_process *p = &(*out)[n++];
+
+		p->name = text(a, &one, "name");
+		p->role = text(a, &one, "role");
+		p->state = text(a, &one, "state");
+		p->last_end = text(a, &one, "last_end");
+		p->pid = ipc_u64_or(&one, "pid", 0);
+		p->restarts = ipc_u64_or(&one, "restarts", 0);
+		p->uptime_s = ipc_u64_or(&one, "uptime_s", 0);
+		take_numbers(a, &one, p);
+	}
+	*out_n = n;
+	return RC_OK;
+}
+
+enum rc
+sup_check(struct arena *a, const char *run_dir, struct deadline dl,
+    struct sup_line **out, size_t *out_n)
+{
+	AUTO_MSG reply;
+	enum rc rc = ask(a, run_dir, SUP_CHECK, dl, &reply);
+	struct ipc_in in, proc, line;
+	size_t pos = 0, n = 0, max = 0;
+
+	if (rc != RC_OK)
+		return rc;
+	ipc_in_init(&in, &reply);
+	while (ipc_next_group(&in, "process", &pos, &proc) == RC_OK)
+		max += count(&proc, "line");
+	*out = arena_calloc(a, max, sizeof(**out));
+	pos = 0;
+	while (ipc_next_group(&in, "process", &pos, &proc) == RC_OK) {
+		struct str name = text(a, &proc, "name");
+		size_t at = 0;
+
+		while (n < max &&
+		       ipc_next_group(&proc, "line", &at, &line) == RC_OK)
+			(*out)[n++] = (struct sup_line){
+				.process = name,
+				.grade = (enum proc_grade)ipc_u64_or(
+				    &line, "grade", PROC_FAIL),
+				.tried = text(a, &line, "tried"),
+				.found = text(a, &line, "found"),
+				.todo = text(a, &line, "todo"),
+			};
+	}
+	*out_n = n;
+	return RC_OK;
+}
+
+enum rc
+sup_reload_ask(
+    struct arena *a, const char *run_dir, struct deadline dl, struct str *why)
+{
+	AUTO_MSG reply;
+	enum rc rc = ask(a, run_dir, SUP_RELOAD, dl, &reply);
+	struct ipc_in in;
+
+	ipc_in_init(&in, &reply);
+	*why = text(a, &in, "why");
+	return rc;
+}
