@@ -147,14 +147,12 @@ def unit(part, long):
 
 
 def fuzz(part, long):
-    """Corpus replay, then each harness for some seconds on new input."""
+    """Each harness for some seconds on new input (the corpus is replayed by
+    the unit tests); the build shows that clang takes the code as well."""
     build(part, FUZZ, "clang", "--enable-werror", "--enable-fuzz")
-    rc = part.run(["tests/fuzz/run", FUZZ, "60" if long else "4"])
-    part.passed = len(re.findall(r"^ok ", part.text(), re.M))
-    failed = re.findall(r"^FAIL .*$", part.text(), re.M)
-    part.failed = len(failed)
-    part.say(failed)
-    if rc != 0 and not failed:
+    rc = part.run(["tests/fuzz/run", "60" if long else "4"], FUZZ_BUILD=FUZZ)
+    part.passed = len(re.findall(r"^fuzz: \S+ ran ", part.text(), re.M))
+    if rc != 0:
         raise Failed("tests/fuzz/run failed")
     if not part.passed:
         raise Failed("no harness ran")

@@ -134,7 +134,7 @@ class Gatepost:
         return argv
 
     def environment(self):
-        env = dict(os.environ, GATEPOST_LIBEXEC=self.build)
+        env = dict(os.environ)
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
         return env
@@ -245,8 +245,11 @@ class Gatepost:
         return run([self.program("gatepost"), "-c", self.conf] + list(args),
                    check=check, env=self.environment())
 
+    def cli_json(self, *args):
+        return json.loads(self.cli("--json", *args))
+
     def status(self):
-        return json.loads(self.cli("status", "--json"))
+        return self.cli_json("status")
 
     # ---- clients
 

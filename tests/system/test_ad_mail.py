@@ -1,5 +1,4 @@
 """Who receives, and where it ends up, with Active Directory."""
-import json
 import os
 
 import pytest
@@ -141,5 +140,5 @@ def test_a_group_of_1600_each_person_once(ad, dc):
             edges | set(everybody[::25])):
         assert arrives(ad, ad_people.big_account(n), dc.password,
                        subject) == 1
-    wait_until(lambda: not json.loads(ad.cli("queue", "list", "--json")),
+    wait_until(lambda: not ad.cli_json("queue", "list"),
                "an empty queue")

@@ -122,10 +122,10 @@ def test_queue(dc):
     gp = on_ad(dc)
     try:
         gp.start()
-        assert json.loads(gp.cli("queue", "list", "--json")) == []
+        assert gp.cli_json("queue", "list") == []
         held(gp, dc)
         entries = wait_until(
-            lambda: json.loads(gp.cli("queue", "list", "--json")),
+            lambda: gp.cli_json("queue", "list"),
             "an entry in the queue")
         text = gp.cli("queue", "list")
         for e in entries:
@@ -133,10 +133,10 @@ def test_queue(dc):
             shown = gp.cli("queue", "show", str(e["id"]))
             assert "elsewhere" in shown
             gp.cli("queue", "retry", str(e["id"]))
-        assert json.loads(gp.cli("queue", "list", "--json"))
+        assert gp.cli_json("queue", "list")
         for e in entries:
             gp.cli("queue", "delete", str(e["id"]))
-        assert json.loads(gp.cli("queue", "list", "--json")) == []
+        assert gp.cli_json("queue", "list") == []
         with pytest.raises(Exception, match="exit [1-9]"):
             gp.cli("queue", "delete", str(entries[0]["id"]))
     finally:
@@ -148,14 +148,13 @@ def test_the_queue_survives_a_restart(dc):
     try:
         gp.start()
         held(gp, dc)
-        wait_until(lambda: json.loads(gp.cli("queue", "list", "--json")),
+        wait_until(lambda: gp.cli_json("queue", "list"),
                    "an entry in the queue")
-        before = gp.cli("queue", "list", "--json")
+        before = gp.cli_json("queue", "list")
         gp.stop()
         gp.start()
-        after = gp.cli("queue", "list", "--json")
-        assert [e["id"] for e in json.loads(after)] == \
-            [e["id"] for e in json.loads(before)]
+        after = gp.cli_json("queue", "list")
+        assert [e["id"] for e in after] == [e["id"] for e in before]
     finally:
         gp.close()
 
@@ -184,6 +183,6 @@ def test_store_check_and_rebuild(dc):
             assert [a for a in after if b"FETCH" in a] == \
                 [b for b in before if b"FETCH" in b]
             assert c.bodies() == bodies
-        assert json.loads(gp.cli("queue", "list", "--json"))
+        assert gp.cli_json("queue", "list")
     finally:
         gp.close()
