@@ -1,18 +1,25 @@
 # Fuzz harnesses.  With --enable-fuzz (clang) each is a libFuzzer program that
 # tests/fuzz/run drives; otherwise each is a test that replays its corpus.
-# A new one: NAME_fuzz.c, NAME.dict, corpus/NAME/, its name in fuzz_programs
-# and its libraries below.
+# A new one: NAME_fuzz.c, NAME.dict, corpus/NAME/ (at least one input), its name
+# in fuzz_programs and three lines below.
 fuzz_programs = \
 	%D%/addr_fuzz \
 	%D%/addrlist_fuzz \
 	%D%/date_fuzz \
 	%D%/decode_fuzz \
 	%D%/dot_fuzz \
+	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/smtp_syntax_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
+
+# For tests/fuzz/run.
+fuzz-list:
+	@echo $(fuzz_programs)
+.PHONY: fuzz-list
+
 if FUZZ
 noinst_PROGRAMS += $(fuzz_programs)
 fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_FLAGS)
@@ -38,6 +45,10 @@ endif
 %C%_dot_fuzz_SOURCES = %D%/dot_fuzz.c $(fuzz_main)
 %C%_dot_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_dot_fuzz_LDADD = $(MAIL_LIBS)
+%C%_gw_smtp_fuzz_SOURCES = %D%/gw_smtp_fuzz.c $(fuzz_main) \
+	tests/unit/gateway/fake_netd.h tests/unit/gateway/fake_netd.c
+%C%_gw_smtp_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_gw_smtp_fuzz_LDADD = libgw.a $(MAIL_LIBS)
 %C%_header_fuzz_SOURCES = %D%/header_fuzz.c $(fuzz_main)
 %C%_header_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_header_fuzz_LDADD = $(MAIL_LIBS)

@@ -39,3 +39,10 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_search_test_SOURCES = %D%/search_test.c %D%/test.h
 %C%_search_test_LDADD = $(mail_test_libs)
 endif
+
+# Against Python's email package.
+noinst_PROGRAMS += %D%/mime_dump
+%C%_mime_dump_SOURCES = %D%/mime_dump.c
+%C%_mime_dump_LDADD = $(MAIL_LIBS)
+TESTS += %D%/mime_python_test
+EXTRA_DIST += %D%/mime_python_test
