@@ -9,8 +9,10 @@
  *
  * Ownership  netd owns the connection; the service owns what open() made and
  *            frees it in close().  Unit data is valid during the call only.
- * Threads    All callbacks of one session run one at a time; frame() on the
- *            reactor (must not block), unit() on a worker, close() on either.
+ * Threads    All callbacks of one session run one at a time: frame(), quick()
+ *            and, for clear listeners, open() on a reactor (they must not
+ *            block), or on the worker that has the session; unit() on a worker
+ *            (on the reactor if quick() said so); close() on a worker.
  *            netd_wake may be called from any thread.
  * Errors     A handler cannot fail: it replies and returns NEXT_CLOSE.
  * Limits     All in struct netd_conf; a session past one is closed, with the
@@ -18,6 +20,8 @@
  */
 #ifndef LIB_NETD_H
 #define LIB_NETD_H
+
+#include <sys/types.h>
 
 #include "lib/log.h"
 #include "lib/tls.h"
@@ -43,7 +47,8 @@ struct netd_unit {
 
 enum next {
 	NEXT_INPUT, /* wait for the next unit of input */
-	NEXT_WAIT,  /* nothing until netd_wake (input stays unread) */
+	NEXT_WAIT,  /* nothing until netd_wake (input stays unread); a wake
+		       that came earlier counts */
 	NEXT_IDLE,  /* input or netd_wake, whatever comes first (IMAP IDLE) */
 	NEXT_DRAIN, /* call me when there is room in the output again */
 	NEXT_TLS,   /* flush, then handshake; buffered clear text is an error:
@@ -65,10 +70,16 @@ struct netd_ops {
 	enum next (*unit)(
 	    void *session, struct netd_conn *c, const struct netd_unit *u);
 	void (*close)(void *session);
+	/*
+	 * May be NULL.  True: this unit cannot block (no back-end, no disk, no
+	 * lock that is held for long), so the reactor runs it itself and saves
+	 * two hand-overs.
+	 */
+	bool (*quick)(void *session, const struct netd_unit *u);
 };
 
 struct netd_listener {
-	int fd;
+	int fd; /* borrowed until netd_stop has returned */
 	bool implicit_tls;
 	const struct netd_ops *ops;
 	void *ctx;    /* for open() */
@@ -89,12 +100,24 @@ struct netd_conf {
 	const struct netd_listener *listeners;
 	size_t nlisteners;
 	struct tls_ctx *tls; /* referenced; may be NULL */
+	/* 0 in these chooses the default named behind them. */
+	unsigned max_per_source; /* sessions of one address (IPv6: one /64);
+				    max_sessions / 4 */
+	int stall_timeout_ms;    /* output makes no headway; 120 s */
+	int trickle_grace_ms;    /* before min_rate counts; 30 s */
+	/* AF_UNIX listeners: who may connect beside our own uid. */
+	const uid_t *peer_uids;
+	size_t npeer_uids;
 };
 
+/* Copies what conf points to; NULL when a socket or thread cannot be had. */
 struct netd *netd_start(const struct log *log, const struct netd_conf *conf);
-/* Hand an already connected socket to the pool (imap behind access). */
-void netd_set_tls(struct netd *d, struct tls_ctx *tls); /* reload */
-/* UNIT_STOP to all, wait until dl, cut the rest, join. */
+/* Reload: sessions that begin TLS from now on use this one (referenced). */
+void netd_set_tls(struct netd *d, struct tls_ctx *tls);
+/*
+ * UNIT_STOP to all, wait until dl, cut the rest, join.  Sessions in NEXT_WAIT
+ * and NEXT_DRAIN are told when they come to rest; relays are cut at once.
+ */
 void netd_stop(struct netd **d, struct deadline dl);
 /* Sessions now, accepted ever, refused ever. */
 void netd_stats(
@@ -110,10 +133,20 @@ size_t netd_out_pending(struct netd_conn *c);
 size_t netd_out_room(struct netd_conn *c); /* until out_high */
 /* Bytes received and not yet framed; borrowed until the unit ends. */
 struct str netd_buffered(struct netd_conn *c);
-/* How long the next wait for input may last. */
+/*
+ * How long a wait for input may last, then UNIT_TIMEOUT; in NEXT_WAIT the
+ * same time bounds the wait.  A wake does not begin it anew.
+ */
 void netd_set_timeout(struct netd_conn *c, int ms);
+/* Once: UNIT_WAKE after ms, if NEXT_WAIT or NEXT_IDLE is returned now. */
+void netd_wake_in(struct netd_conn *c, int ms);
+/*
+ * Authenticated sessions have a run queue of their own, and a quarter of the
+ * workers to themselves while there are any.
+ */
+void netd_set_class(struct netd_conn *c, bool authenticated);
 /* For NEXT_RELAY: the other end (owned by netd from now on) and bytes to
- * send to it first. */
+ * send to it first; what netd_buffered shows follows them by itself. */
 void netd_set_relay(struct netd_conn *c, int fd, struct str first);
 const struct log *netd_log(struct netd_conn *c); /* with sid=... */
 struct str netd_sid(struct netd_conn *c);

@@ -9,4 +9,13 @@ tests_unit_lib_ipc_test_SOURCES = %D%/ipc_test.c
 tests_unit_lib_ipc_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_rpcd_test_SOURCES = %D%/rpcd_test.c
 tests_unit_lib_rpcd_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+
+netd_tests = tests/unit/lib/netd_test tests/unit/lib/netd_tls_test
+check_PROGRAMS += $(netd_tests)
+tests_unit_lib_netd_test_SOURCES = %D%/netd_test.c %D%/netd_rig.h \
+	%D%/netd_rig.c
+tests_unit_lib_netd_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_netd_tls_test_SOURCES = %D%/netd_tls_test.c %D%/netd_rig.h \
+	%D%/netd_rig.c
+tests_unit_lib_netd_tls_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 endif

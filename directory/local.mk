@@ -1,0 +1,39 @@
+# What other processes link: the client stub.
+noinst_LIBRARIES += libdirclient.a libdirectory.a
+libdirclient_a_SOURCES = \
+	%D%/dir_client.h %D%/dir_client.c \
+	%D%/wire.h %D%/wire.c
+
+libdirectory_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(LDAP_CFLAGS) \
+	$(SASL_CFLAGS) $(KRB5_CFLAGS)
+libdirectory_a_SOURCES = \
+	%D%/ad_value.h %D%/ad_value.c \
+	%D%/answer.h \
+	%D%/auth.h %D%/auth.c \
+	%D%/backend.h %D%/backend.c \
+	%D%/backend_ldif.h %D%/backend_ldif.c \
+	%D%/cache.h %D%/cache.c \
+	%D%/check.h %D%/check.c \
+	%D%/dir_service.h %D%/dir_service.c \
+	%D%/directory.h %D%/directory.c \
+	%D%/dn.h %D%/dn.c \
+	%D%/entry.h %D%/entry.c \
+	%D%/explain.h %D%/explain.c \
+	%D%/filter.h %D%/filter.c \
+	%D%/group.h %D%/group.c \
+	%D%/guard.h %D%/guard.c \
+	%D%/ldif.h %D%/ldif.c \
+	%D%/ldif_table.h %D%/ldif_table.c \
+	%D%/login_name.h %D%/login_name.c \
+	%D%/lookup.h %D%/lookup.c \
+	%D%/member_list.h %D%/member_list.c \
+	%D%/password.h %D%/password.c \
+	%D%/profile.h %D%/profile.c \
+	%D%/query.h %D%/query.c \
+	%D%/rules.h %D%/rules.c \
+	%D%/sasl.h %D%/sasl.c \
+	%D%/ticket.h %D%/ticket.c \
+	%D%/trace.h %D%/trace.c
+
+DIRECTORY_LIBS = libdirectory.a libdirclient.a libconf.a $(MAIL_LIBS) \
+	$(CONFUSE_LIBS) $(LDAP_LIBS) $(SASL_LIBS) $(KRB5_LIBS)

@@ -1,0 +1,192 @@
+/*
+ * proxyAddresses is compared without regard to case, so "smtp:" finds the
+ * primary "SMTP:" too.  Every value passes dir_filter_escape here, whatever
+ * was checked before.
+ */
+#include "directory/ad_value.h"
+#include "directory/dn.h"
+#include "directory/filter.h"
+#include "directory/query.h"
+
+#define IN_CHAIN      "1.2.840.113556.1.4.1941"
+#define AD_NOT_PEOPLE "(objectClass=group)(objectClass=contact)"
+#define RFC_NOT_PEOPLE                                                         \
+	"(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)"           \
+	"(objectClass=posixGroup)(objectClass=groupOfMembers)"                 \
+	"(objectClass=mailGroup)(objectClass=nisMailAlias)"
+
+void
+dir_f_term(struct arena *a, struct buf *b, const char *attr, struct str prefix,
+    struct str value)
+{
+	struct str v = dir_filter_escape(a, value);
+
+	if (buf_fmt(b, "(%s=%.*s%.*s)", attr, STRF(prefix), STRF(v)) != RC_OK)
+		panic("a filter grew past its bound");
+}
+
+/*
+ * The scope is about people: a filter such as (memberOf=...) must not make
+ * groups and contacts vanish.
+ */
+struct str
+dir_f_scoped(const struct dir *d, struct arena *a, struct str filter)
+{
+	const char *scope = d->conf->scope_filter;
+
+	if (scope == NULL || scope[0] == '\0')
+		return filter;
+	return str_fmt(a, "(&%.*s(|%s%s))", STRF(filter), scope,
+	    d->schema.ad ? AD_NOT_PEOPLE : RFC_NOT_PEOPLE);
+}
+
+static void
+all_of_role(const struct dir *d, struct arena *a, struct buf *b,
+    enum dir_role role, struct str value)
+{
+	const char *attr;
+
+	for (size_t at = 0; (attr = dir_schema_next(&d->schema, role, &at));)
+		dir_f_term(a, b, attr,
+		    str_ieq(str_c(attr), STR("proxyAddresses")) ? STR("smtp:")
+								: STR(""),
+		    value);
+}
+
+static struct str
+wrapped(struct arena *a, const char *op, const struct buf *b)
+{
+	return str_fmt(a, "(%s%.*s)", op, STRF(buf_str(b)));
+}
+
+static struct dir_query
+query(const struct dir *d, struct str filter)
+{
+	return (struct dir_query){ .scope = DIR_SUBTREE,
+		.filter = filter,
+		.attrs = d->schema.fetch,
+		.max = DIR_MATCHES_MAX };
+}
+
+struct dir_query
+dir_q_address(const struct dir *d, struct arena *a, struct str address)
+{
+	AUTO_BUF b = { 0 };
+
+	buf_init(&b, DIR_FILTER_MAX);
+	all_of_role(d, a, &b, DIR_R_ALIAS, address);
+	all_of_role(d, a, &b, DIR_R_MAIL, address);
+	all_of_role(d, a, &b, DIR_R_UPN, address);
+	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+}
+
+struct dir_query
+dir_q_id(const struct dir *d, struct arena *a, struct str id)
+{
+	AUTO_BUF b = { 0 };
+	struct str raw;
+
+	buf_init(&b, DIR_FILTER_MAX);
+	if (d->schema.ad && ad_guid_bytes(a, id, &raw) == RC_OK)
+		all_of_role(d, a, &b, DIR_R_ID, raw);
+	/* An LDIF file may have it as text. */
+	if (!d->schema.ad || d->conf->directory == CONF_LDIF)
+		all_of_role(d, a, &b, DIR_R_ID, id);
+	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+}
+
+struct dir_query
+dir_q_dn(const struct dir *d, struct arena *a, struct str dn)
+{
+	struct dir_query q =
+	    query(d, dir_f_scoped(d, a, STR("(objectClass=*)")));
+
+	q.base = dn;
+	q.scope = DIR_BASE;
+	q.max = 1;
+	return q;
+}
+
+struct dir_query
+dir_q_attr(
+    const struct dir *d, struct arena *a, enum dir_role role, struct str value)
+{
+	AUTO_BUF b = { 0 };
+
+	buf_init(&b, DIR_FILTER_MAX);
+	all_of_role(d, a, &b, role, value);
+	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+}
+
+struct dir_query
+dir_q_in_scope(
+    const struct dir *d, struct arena *a, struct str dn, struct str login)
+{
+	static const char *const none[] = { "objectClass", NULL };
+	struct dir_query q = { .scope = DIR_BASE, .attrs = none, .max = 1 };
+	struct str group = str_c(d->conf->scope_group);
+	AUTO_BUF b = { 0 };
+
+	buf_init(&b, DIR_FILTER_MAX);
+	if (d->schema.ad) {
+		/* AD follows nesting itself, from the person upwards. */
+		q.base = dn;
+		dir_f_term(a, &b, "memberOf:" IN_CHAIN ":", STR(""), group);
+	} else {
+		q.base = group;
+		all_of_role(d, a, &b, DIR_R_MEMBER_DN, dn);
+		if (login.n)
+			all_of_role(d, a, &b, DIR_R_MEMBER_UID, login);
+	}
+	q.filter = wrapped(a, "|", &b);
+	return q;
+}
+
+struct dir_query
+dir_q_primary(const struct dir *d, struct arena *a, uint32_t rid)
+{
+	AUTO_BUF b = { 0 };
+	struct dir_query q;
+
+	buf_init(&b, DIR_FILTER_MAX);
+	all_of_role(d, a, &b, DIR_R_PRIMARY, str_fmt(a, "%u", (unsigned)rid));
+	q = query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+	q.paged = true;
+	q.max = DIR_PRIMARY_MAX;
+	return q;
+}
+
+struct dir_query
+dir_q_members(const struct dir *d, struct arena *a, struct str dn,
+    const char *attr, size_t from)
+{
+	struct dir_query q = query(d, STR("(objectClass=*)"));
+	const char **attrs;
+
+	q.base = dn;
+	q.scope = DIR_BASE;
+	q.max = 1;
+	if (!d->schema.ad) {
+		q.attrs = d->schema.members;
+		return q;
+	}
+	/* A DC gives 1,500 values at a time; asked for by range always. */
+	attrs = arena_calloc(a, 2, sizeof(*attrs));
+	attrs[0] = str_fmt(a, "%s;range=%zu-*", attr, from).p;
+	q.attrs = (const char *const *)attrs;
+	return q;
+}
+
+void
+dir_q_trace(struct dir_trace *t, const struct dir_query *q)
+{
+	TRACE(t, "query: %s %.*s%s%.*s",
+	    q->scope == DIR_BASE ? "entry" : "search", STRF(q->base),
+	    q->base.n ? " " : "", STRF(q->filter));
+	if (q->rc != RC_OK)
+		TRACE(t, "  answer: %s", rc_name(q->rc));
+	else
+		TRACE(t, "  answer: %zu %s%s", q->nfound,
+		    q->nfound == 1 ? "entry" : "entries",
+		    q->more ? " and more" : "");
+}

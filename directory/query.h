@@ -1,0 +1,45 @@
+/*
+ * query - the searches behind every question: one for each address, with a
+ * filter over all address attributes and exactly the attributes needed.
+ *
+ * Ownership  Filters live in the arena.
+ * Threads    Pure functions.
+ */
+#ifndef DIRECTORY_QUERY_H
+#define DIRECTORY_QUERY_H
+
+#include "directory/directory.h"
+
+#define DIR_MATCHES_MAX 20u    /* entries that one name may match */
+#define DIR_PRIMARY_MAX 50000u /* people with one primary group */
+
+/* Whatever may hold `address` (within the scope filter). */
+struct dir_query dir_q_address(
+    const struct dir *d, struct arena *a, struct str address);
+/* The account or group with this id. */
+struct dir_query dir_q_id(const struct dir *d, struct arena *a, struct str id);
+/* One entry by DN; none if it is a person outside of the scope filter. */
+struct dir_query dir_q_dn(const struct dir *d, struct arena *a, struct str dn);
+/* People whose primary group has this RID: no group lists them in AD. */
+struct dir_query dir_q_primary(
+    const struct dir *d, struct arena *a, uint32_t rid);
+/* Accounts by an attribute of `role`. */
+struct dir_query dir_q_attr(
+    const struct dir *d, struct arena *a, enum dir_role role, struct str value);
+/* Is the entry a member of the group in `scope_group`?  One entry: yes. */
+struct dir_query dir_q_in_scope(
+    const struct dir *d, struct arena *a, struct str dn, struct str login);
+/* Values of a group's member attributes; in AD those of `attr` from `from`
+   on, else of all. */
+struct dir_query dir_q_members(const struct dir *d, struct arena *a,
+    struct str dn, const char *attr, size_t from);
+
+/* Terms of a filter, joined; b needs a cap. */
+void dir_f_term(struct arena *a, struct buf *b, const char *attr,
+    struct str prefix, struct str value);
+/* The scope filter around an inner one. */
+struct str dir_f_scoped(
+    const struct dir *d, struct arena *a, struct str filter);
+void dir_q_trace(struct dir_trace *t, const struct dir_query *q);
+
+#endif

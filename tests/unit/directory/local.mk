@@ -1,0 +1,28 @@
+if HAVE_CMOCKA
+directory_tests = \
+	%D%/auth_test \
+	%D%/group_test \
+	%D%/guard_test \
+	%D%/lookup_test \
+	%D%/text_test \
+	%D%/ticket_test \
+	%D%/wire_test
+check_PROGRAMS += $(directory_tests)
+
+directory_fakes = %D%/dirtest.h %D%/dirtest.c
+directory_libs = $(DIRECTORY_LIBS) $(CMOCKA_LIBS)
+%C%_auth_test_SOURCES = %D%/auth_test.c $(directory_fakes)
+%C%_auth_test_LDADD = $(directory_libs)
+%C%_group_test_SOURCES = %D%/group_test.c $(directory_fakes)
+%C%_group_test_LDADD = $(directory_libs)
+%C%_guard_test_SOURCES = %D%/guard_test.c
+%C%_guard_test_LDADD = $(directory_libs)
+%C%_lookup_test_SOURCES = %D%/lookup_test.c $(directory_fakes)
+%C%_lookup_test_LDADD = $(directory_libs)
+%C%_text_test_SOURCES = %D%/text_test.c
+%C%_text_test_LDADD = $(directory_libs)
+%C%_ticket_test_SOURCES = %D%/ticket_test.c
+%C%_ticket_test_LDADD = $(directory_libs)
+%C%_wire_test_SOURCES = %D%/wire_test.c
+%C%_wire_test_LDADD = $(directory_libs)
+endif
