@@ -12,6 +12,7 @@
 
 #include "conf/conf.h"
 #include "delivery/dlv_client.h"
+#include "delivery/dlv_poison.h"
 #include "delivery/dlv_queue.h"
 #include "lib/rpcd.h"
 #include "store/store_client.h"
@@ -24,6 +25,7 @@ struct dlv_counts {
 	_Atomic uint64_t queued;    /* entries made */
 	_Atomic uint64_t refused;   /* malformed or looping */
 	_Atomic uint64_t deferred;  /* answered 4xx */
+	_Atomic uint64_t poisoned;  /* refused or set aside */
 	_Atomic uint64_t retried;   /* queue entries tried again */
 	_Atomic uint64_t retried_ok;
 };
@@ -35,6 +37,8 @@ struct dlv {
 	struct store_client *store;
 	struct dir_client *dir;
 	struct dlv_queue *queue;
+	struct inflight *inflight;
+	int64_t started_ns;
 	struct dlv_counts counts;
 };
 

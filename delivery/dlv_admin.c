@@ -134,6 +134,7 @@ retry_item(
 	}
 	if (up.nset == 0)
 		return RC_OK;
+	dlv_poison_forgive(c->d, item->message_id);
 	rc = update(c, &up);
 	if (rc == RC_OK)
 		c->count += up.nset;

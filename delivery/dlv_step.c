@@ -65,6 +65,54 @@ try(struct dlv *d, struct arena *a, const struct log *log,
 	return rc;
 }
 
+/* What the process died with, twice, waits for an administrator. */
+static enum rc
+set_aside(struct dlv *d, struct arena *a, const struct log *log,
+    const struct store_queue_item *item)
+{
+	struct store_queued *set =
+	    arena_calloc(a, item->nentries + 1, sizeof(*set));
+	struct store_queue_update up = {
+		.op_id = str_fmt(a, "%.*s.poison.%08x",
+		    STRF(str_sub(item->message_id, 0, 40)), dlv_random()),
+		.message_id = item->message_id,
+		.set = set,
+	};
+	enum rc rc;
+
+	for (size_t i = 0; i < item->nentries; i++) {
+		struct store_queued *q = &set[up.nset];
+
+		*q = item->entries[i];
+		if (q->state != DLV_READY)
+			continue;
+		q->state = DLV_POISON;
+		q->reason = STR("was being delivered when the process died");
+		up.nset++;
+	}
+	/* Said again by the next step if it could not be stored. */
+	log_error(
+	    log, "poison", KV("from", item->from), KVU("entries", up.nset));
+	rc = store_queue_update(d->store, &up, deadline_in(COMMIT_MS));
+	d->counts.poisoned += rc == RC_OK;
+	return rc;
+}
+
+static enum rc
+try_safely(struct dlv *d, struct arena *a, const struct log *log,
+    const struct store_queue_item *item, int64_t now)
+{
+	struct dlv_work work;
+	enum rc rc;
+
+	dlv_poison_item(&work, item->message_id);
+	if (dlv_poison_begin(d, &work) != RC_OK)
+		return set_aside(d, a, log, item);
+	rc = try(d, a, log, item, now);
+	dlv_poison_end(d, &work);
+	return rc;
+}
+
 void
 dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 {
@@ -88,7 +136,7 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 	dlv_retry_count(&item, out);
 	if (out->gone || out->next_at > now)
 		return;
-	rc = try(d, &a, &log, &item, now);
+	rc = try_safely(d, &a, &log, &item, now);
 	out->next_at = rc == RC_OK    ? now
 		       : rc == RC_BAD ? now + DAMAGED_S
 				      : now + LOOK_AGAIN_S;

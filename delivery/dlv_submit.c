@@ -24,7 +24,7 @@ struct job {
 	struct str from, first; /* for the log: return path, a recipient */
 	uint64_t size;
 	uint64_t nto, delivered, queued;
-	bool large; /* entries that go on at once */
+	struct dlv_work work;
 };
 
 /* Runs on the store client's thread. */
@@ -134,16 +134,48 @@ run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
 		.queue = p.queue,
 		.nqueue = p.nqueue,
 	};
+	dlv_poison_end(j->d, &j->work);
 	/* From here on the request may be answered at any moment. */
 	store_submit_start(j->d->store, &in, r->dl, on_commit, j);
 	return RC_OK;
+}
+
+/* It was being worked on when the process died, twice. */
+static enum rc
+refuse_poison(struct job *j)
+{
+	struct dlv *d = j->d;
+	AUTO_ARENA a = { 0 };
+
+	d->counts.poisoned++;
+	log_error(&j->log, "poison", KV("id", str_hex(&a, j->work.key)),
+	    KV("from", j->from), KV("to", j->first), KVU("size", j->size));
+	if (now_ns() - d->started_ns >= (int64_t)DLV_POISON_REST_S * 1000000000)
+		inflight_forget(d->inflight, j->work.key);
+	return RC_TEMP;
+}
+
+static enum rc
+begin(struct job *j, const struct dlv_submit *m)
+{
+	const struct conf *conf;
+	enum rc rc;
+
+	dlv_poison_submit(&j->work, m);
+	if (dlv_poison_begin(j->d, &j->work) != RC_OK)
+		return refuse_poison(j);
+	conf = dlv_conf(j->d);
+	rc = run(j, conf, m);
+	conf_unref(&conf);
+	if (rc != RC_OK)
+		dlv_poison_end(j->d, &j->work);
+	return rc;
 }
 
 enum rpcd_next
 dlv_on_submit(struct dlv *d, struct rpcd_req *r, enum rc *rc)
 {
 	struct job *j = arena_calloc(&r->a, 1, sizeof(*j));
-	const struct conf *conf;
 	struct dlv_submit m;
 
 	d->counts.submits++;
@@ -161,9 +193,7 @@ dlv_on_submit(struct dlv *d, struct rpcd_req *r, enum rc *rc)
 		.first = m.to[0].address,
 		.size = m.size,
 	};
-	conf = dlv_conf(d);
-	*rc = run(j, conf, &m);
-	conf_unref(&conf);
+	*rc = begin(j, &m);
 	fd_close(&m.fd);
 	if (*rc == RC_OK)
 		return RPCD_LATER;

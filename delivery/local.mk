@@ -6,6 +6,7 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_wire.h %D%/dlv_wire.c \
 	%D%/dlv_people.h %D%/dlv_people.c \
 	%D%/dlv_plan.h %D%/dlv_plan.c \
+	%D%/dlv_poison.h %D%/dlv_poison.c \
 	%D%/dlv_scan.h %D%/dlv_scan.c \
 	%D%/dlv_route.h %D%/dlv_route.c \
 	%D%/dlv_submit.c \

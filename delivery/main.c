@@ -42,6 +42,7 @@ on_status(void *ctx, struct ipc_msg *out)
 	ipc_put_u64(out, "queued", c->queued);
 	ipc_put_u64(out, "refused", c->refused);
 	ipc_put_u64(out, "deferred", c->deferred);
+	ipc_put_u64(out, "poisoned", c->poisoned);
 	ipc_put_u64(out, "retried", c->retried);
 	ipc_put_u64(out, "retried_ok", c->retried_ok);
 	ipc_put_u64(out, "queue_loaded", q.loaded);
@@ -139,6 +140,7 @@ start(struct daemon *dm)
 	struct dlv *d = &dm->dlv;
 	size_t nuids;
 	const uid_t *uids = proc_peer_uids(p, &nuids);
+	AUTO_FD inflight_fd = proc_take_fd(p, "inflight");
 
 	d->log = &p->log;
 	pthread_mutex_init(&d->conf_lock, NULL);
@@ -147,6 +149,9 @@ start(struct daemon *dm)
 	    store_client_new(d->log, proc_ipc_path(p, "store"), STORE_CONNS);
 	d->dir =
 	    dir_client_new(d->log, proc_ipc_path(p, "directory"), DIR_CONNS);
+	d->started_ns = now_ns();
+	d->inflight = inflight_open(inflight_fd);
+	dlv_poison_report(d);
 	d->queue = dlv_queue_start(d);
 	dm->rpcd = rpcd_start(d->log, &(struct rpcd_conf){
 					  .name = "delivery",

@@ -23,6 +23,8 @@ begin(struct test *t)
 	t->d.conf = &fake_conf;
 	t->d.store = &t->store;
 	t->d.dir = &t->dir;
+	t->d.inflight = inflight_open(-1);
+	t->d.started_ns = now_ns();
 }
 
 static void
@@ -30,6 +32,7 @@ end(struct test *t)
 {
 	dlv_queue_stop(&t->d.queue, deadline_in(10000));
 	fake_store_free(&t->store);
+	inflight_close(&t->d.inflight);
 	pthread_mutex_destroy(&t->d.conf_lock);
 }
 
@@ -330,6 +333,55 @@ deleted_mail_is_gone(void **state)
 	end(&t);
 }
 
+static void
+die_with(struct test *t, int table, const char *id)
+{
+	struct dlv_work w;
+
+	inflight_close(&t->d.inflight);
+	t->d.inflight = inflight_open(table);
+	dlv_poison_item(&w, str_c(id));
+	assert_int_equal(dlv_poison_begin(&t->d, &w), RC_OK);
+	inflight_close(&t->d.inflight);
+	t->d.inflight = inflight_open(table);
+}
+
+static bool
+one_is_poison(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.poison == 1 && sum.messages == 1;
+}
+
+static void
+poison_is_set_aside_until_asked_for(void **state)
+{
+	AUTO_FD table = inflight_make();
+	struct test t;
+
+	(void)state;
+	assert_true(table >= 0);
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN);
+	fake_store_add(&t.store, "b1", BOB);
+	die_with(&t, table, "a1");
+	die_with(&t, table, "a1");
+	die_with(&t, table, "b1");
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, one_is_poison));
+	assert_int_equal(t.store.delivered, 1);
+	CHECK_STR(t.store.last_account, STR(BOB));
+	assert_int_equal(t.store.item[0].entries[0].state, DLV_POISON);
+	assert_int_equal(t.d.counts.poisoned, 1);
+	assert_int_equal(ask(&t, dlv_on_retry, "queue_id", STR("a1")), RC_OK);
+	asked(&t);
+	assert_true(becomes(&t, is_empty));
+	assert_int_equal(t.store.delivered, 2);
+	end(&t);
+}
+
 int
 main(void)
 {
@@ -343,6 +395,7 @@ main(void)
 		cmocka_unit_test(one_message_is_shown),
 		cmocka_unit_test(held_mail_goes_out_when_asked_for),
 		cmocka_unit_test(deleted_mail_is_gone),
+		cmocka_unit_test(poison_is_set_aside_until_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

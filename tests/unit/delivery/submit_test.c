@@ -76,6 +76,8 @@ begin(struct test *t)
 	t->d.conf = &fake_conf;
 	t->d.store = &t->store;
 	t->d.dir = &t->dir;
+	t->d.inflight = inflight_open(-1);
+	t->d.started_ns = now_ns();
 	t->d.queue = (struct dlv_queue *)(void *)t;
 	t->dir.team = t->team;
 	t->to[0] =
@@ -120,6 +122,7 @@ end(struct test *t)
 	ipc_msg_free(&t->r.out);
 	arena_free(&t->r.a);
 	fake_store_free(&t->store);
+	inflight_close(&t->d.inflight);
 	pthread_mutex_destroy(&t->d.conf_lock);
 }
 
@@ -402,6 +405,83 @@ a_pipe_is_no_body(void **state)
 	end(&t);
 }
 
+/* What a life leaves behind that dies while it works on this message. */
+static void
+die_with(struct test *t, int table)
+{
+	struct dlv_work w;
+
+	inflight_close(&t->d.inflight);
+	t->d.inflight = inflight_open(table);
+	dlv_poison_submit(&w, &t->in);
+	assert_int_equal(dlv_poison_begin(&t->d, &w), RC_OK);
+	inflight_close(&t->d.inflight);
+	t->d.inflight = inflight_open(table);
+}
+
+static void
+nobody_tries_a_third_time(void **state)
+{
+	AUTO_FD table = inflight_make();
+	struct test t;
+	enum rc rc;
+
+	(void)state;
+	assert_true(table >= 0);
+	begin(&t);
+	die_with(&t, table);
+	die_with(&t, table);
+	/* The sender's next attempt has another id and the same content. */
+	t.in.id = STR("another sixteen!");
+	assert_int_equal(submit(&t, &rc), RPCD_REPLY);
+	assert_int_equal(rc, RC_TEMP);
+	assert_int_equal(t.store.submits, 0);
+	assert_int_equal(t.d.counts.poisoned, 1);
+	end(&t);
+}
+
+static void
+another_message_is_not_poison(void **state)
+{
+	AUTO_FD table = inflight_make();
+	struct test t;
+	enum rc rc;
+
+	(void)state;
+	assert_true(table >= 0);
+	begin(&t);
+	die_with(&t, table);
+	die_with(&t, table);
+	t.in.inline_data = STR("Subject: other\r\n\r\n");
+	t.in.size = t.in.inline_data.n;
+	assert_int_equal(submit(&t, &rc), RPCD_LATER);
+	fake_store_commit(&t.store, RC_OK);
+	end(&t);
+}
+
+static void
+poison_is_forgiven_after_a_quiet_hour(void **state)
+{
+	AUTO_FD table = inflight_make();
+	struct test t;
+	enum rc rc;
+
+	(void)state;
+	assert_true(table >= 0);
+	begin(&t);
+	die_with(&t, table);
+	die_with(&t, table);
+	t.d.started_ns -= (int64_t)DLV_POISON_REST_S * 1000000000;
+	assert_int_equal(submit(&t, &rc), RPCD_REPLY);
+	assert_int_equal(rc, RC_TEMP);
+	ipc_msg_free(&t.r.msg);
+	ipc_msg_free(&t.r.out);
+	arena_free(&t.r.a);
+	assert_int_equal(submit(&t, &rc), RPCD_LATER);
+	fake_store_commit(&t.store, RC_OK);
+	end(&t);
+}
+
 /* Being someone else than root and than ourselves. */
 static void
 gateways_may_not_touch_the_queue(void **state)
@@ -433,6 +513,9 @@ main(void)
 		cmocka_unit_test(what_no_gateway_sends_is_refused),
 		cmocka_unit_test(bodies_in_files_are_read),
 		cmocka_unit_test(a_pipe_is_no_body),
+		cmocka_unit_test(nobody_tries_a_third_time),
+		cmocka_unit_test(another_message_is_not_poison),
+		cmocka_unit_test(poison_is_forgiven_after_a_quiet_hour),
 		cmocka_unit_test(gateways_may_not_touch_the_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
