@@ -7,6 +7,7 @@ fuzz_programs = \
 	%D%/addrlist_fuzz \
 	%D%/date_fuzz \
 	%D%/decode_fuzz \
+	%D%/dlv_submit_fuzz \
 	%D%/dot_fuzz \
 	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
@@ -42,6 +43,9 @@ endif
 %C%_decode_fuzz_SOURCES = %D%/decode_fuzz.c $(fuzz_main)
 %C%_decode_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_decode_fuzz_LDADD = $(MAIL_LIBS)
+%C%_dlv_submit_fuzz_SOURCES = %D%/dlv_submit_fuzz.c $(fuzz_main)
+%C%_dlv_submit_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dlv_submit_fuzz_LDADD = libdelivery.a $(MAIL_LIBS)
 %C%_dot_fuzz_SOURCES = %D%/dot_fuzz.c $(fuzz_main)
 %C%_dot_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_dot_fuzz_LDADD = $(MAIL_LIBS)
