@@ -12,3 +12,7 @@ libgw_a_SOURCES = \
 	%D%/gw_smtp_commit.c \
 	%D%/gw_smtp_sender.c \
 	%D%/gw_smtp_auth.c
+gplibexec_PROGRAMS += gatepost-gateway
+gatepost_gateway_SOURCES = %D%/gw_main.c
+gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libmail.a \
+	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
