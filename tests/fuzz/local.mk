@@ -13,8 +13,7 @@ fuzz_programs = \
 	%D%/header_fuzz \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
-	%D%/smtp_syntax_fuzz \
-	%D%/gw_smtp_fuzz
+	%D%/smtp_syntax_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
 
 # For tests/fuzz/run.
@@ -66,7 +65,3 @@ endif
 %C%_smtp_syntax_fuzz_SOURCES = %D%/smtp_syntax_fuzz.c $(fuzz_main)
 %C%_smtp_syntax_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_smtp_syntax_fuzz_LDADD = $(MAIL_LIBS)
-%C%_gw_smtp_fuzz_SOURCES = %D%/gw_smtp_fuzz.c $(fuzz_main) \
-	tests/unit/gateway/fake_netd.h tests/unit/gateway/fake_netd.c
-%C%_gw_smtp_fuzz_LDFLAGS = $(fuzz_ldflags)
-%C%_gw_smtp_fuzz_LDADD = libgw.a $(MAIL_LIBS)
