@@ -238,15 +238,14 @@ enum rc
 mail_date_parse(struct str s, struct mail_date *out)
 {
 	struct fields f = { 0 };
-	struct str word;
+	struct str word = cut_alpha(&s);
+	bool comma;
 
-	word = cut_alpha(&s); /* the day of the week says nothing new */
 	skip_cfws(&s);
-	if (word.n > 0)
-		str_cut_prefix(&s, STR(","));
-	if (word.n > 0 && month_of(word) == 0) {
+	comma = word.n > 0 && str_cut_prefix(&s, STR(","));
+	/* A day of the week, in whatever language, says nothing new. */
+	if (comma || (word.n > 0 && month_of(word) == 0))
 		word = cut_alpha(&s);
-	}
 	if (word.n > 0) { /* asctime: "Nov 22 05:22:52 2026" */
 		f.month = month_of(word);
 		if (!cut_number(&s, 2, &f.day) || !cut_time(&s, &f) ||

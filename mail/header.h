@@ -17,9 +17,6 @@
 
 #include "lib/base.h"
 
-/* RFC 5322 section 2.1.1, without the CRLF. */
-#define MAIL_LINE_MAX 998
-
 struct mail_field {
 	struct str name;  /* without the white space before the colon */
 	struct str value; /* raw, folds included, without the last CRLF */

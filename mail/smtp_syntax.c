@@ -93,7 +93,10 @@ parse_args(struct arena *a, struct str arg, struct str word,
 enum rc
 mail_smtp_from(struct arena *a, struct str arg, struct mail_smtp_args *out)
 {
-	return parse_args(a, arg, STR("FROM:"), out);
+	enum rc rc = parse_args(a, arg, STR("FROM:"), out);
+
+	/* "<postmaster>" is a forward path only (RFC 5321 section 4.1.1.3). */
+	return rc == RC_OK && out->path.no_domain ? RC_BAD : rc;
 }
 
 enum rc

@@ -29,10 +29,10 @@ struct mail_smtp_args {
 	size_t nparam;
 };
 
-/* "FROM:<path> [params]"; the null path is accepted. */
+/* "FROM:<path> [params]"; "<>" is accepted, "<postmaster>" is RC_BAD. */
 MUST_CHECK enum rc mail_smtp_from(
     struct arena *a, struct str arg, struct mail_smtp_args *out);
-/* "TO:<path> [params]"; the null path is RC_BAD. */
+/* "TO:<path> [params]"; "<>" is RC_BAD, "<postmaster>" is accepted. */
 MUST_CHECK enum rc mail_smtp_to(
     struct arena *a, struct str arg, struct mail_smtp_args *out);
 /* By keyword in any case, or NULL. */

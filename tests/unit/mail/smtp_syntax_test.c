@@ -28,6 +28,7 @@ argument_rules(void **state)
 		{ S("FROM:<a@b> SIZE=1 size=2"), false, RC_BAD },
 		{ S("FROM:<a@b>\tSIZE=1"), false, RC_BAD },
 		{ S("FROM <a@b>"), false, RC_BAD },
+		{ S("FROM:<postmaster>"), false, RC_BAD },
 		{ S("FROM:a@b"), false, RC_BAD },
 		{ S("FROM:"), false, RC_BAD },
 		{ S("TO:<a@b>"), false, RC_BAD },
