@@ -102,6 +102,7 @@ const int sandbox_allowed[] = {
 	S(clock_getres),
 	S(clock_nanosleep),
 	S(nanosleep),
+	S(pause),
 	S(gettimeofday),
 	S(time),
 	S(times),

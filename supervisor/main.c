@@ -204,15 +204,22 @@ run(struct sup *s)
 }
 
 static void
-clean_up(struct sup *s)
+remove_sockets(struct sup *s)
 {
+	const char *run = s->conf->run_dir;
+
 	for (size_t i = 0; i < sup_nroles; i++)
 		if (sup_roles[i].service != NULL)
-			unlink(str_fmt(&s->a, "%s/%s.sock", s->conf->run_dir,
-			    sup_roles[i].service)
+			unlink(str_fmt(
+			    &s->a, "%s/%s.sock", run, sup_roles[i].service)
 				   .p);
-	unlink(str_fmt(&s->a, "%s/control.sock", s->conf->run_dir).p);
-	unlink(str_fmt(&s->a, "%s/ports.json", s->conf->run_dir).p);
+	unlink(str_fmt(&s->a, "%s/control.sock", run).p);
+	unlink(str_fmt(&s->a, "%s/ports.json", run).p);
+}
+
+static void
+sup_free(struct sup *s)
+{
 	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
 		if (s->queries[i].fd >= 0) {
 			ipc_reader_free(&s->queries[i].r);
@@ -220,25 +227,67 @@ clean_up(struct sup *s)
 				ipc_msg_free(&s->queries[i].out);
 			fd_close(&s->queries[i].fd);
 		}
-	log_info(&s->log, "stopped", KVU("failed", s->failed));
 	sup_creds_free(&s->creds);
 	conf_unref(&s->conf);
 	log_sink_free(&s->sink);
 	arena_free(&s->a);
+	xfree(s);
+}
+
+static struct sup *
+sup_new(void)
+{
+	struct sup *s = xcalloc(1, sizeof(*s));
+
+	s->admin_fd = s->key_fd = s->conf_fd = s->log_fd = -1;
+	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
+		s->queries[i].fd = -1;
+	s->sink = log_sink_new(STDERR_FILENO, "gatepostd", LOG_INFO);
+	s->log.sink = s->sink;
+	return s;
+}
+
+/* -t: is it good? */
+static int
+test_conf(struct sup *s)
+{
+	struct str why;
+
+	if (conf_load(&s->a, s->conf_path, &s->conf, &why) == RC_OK)
+		return 0;
+	log_error(&s->log, "start.failed", KV("error", why));
+	return PROC_EX_CONFIG;
+}
+
+static int
+supervise(struct sup *s)
+{
+	AUTO_ARENA a = { 0 };
+	struct str why;
+
+	umask(077);
+	if (s->libexec == NULL)
+		s->libexec = find_programs(s);
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	open_signals(s);
+	if (sup_reload(s, &a, &why) != RC_OK || prepare(s) != RC_OK)
+		return PROC_EX_CONFIG;
+	watch(s, s->admin_fd, &s->admin_fd);
+	log_info(&s->log, "start", KVC("conf", s->conf_path),
+	    KVC("programs", s->libexec), KVI("pid", getpid()));
+	run(s);
+	remove_sockets(s);
+	log_info(&s->log, "stopped", KVU("failed", s->failed));
+	return s->failed ? 1 : 0;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct sup *s = xcalloc(1, sizeof(*s));
-	AUTO_ARENA a = { 0 };
-	bool test = false, failed;
-	struct str why;
-	int c;
+	struct sup *s = sup_new();
+	bool test = false;
+	int c, status;
 
-	s->admin_fd = s->key_fd = s->conf_fd = s->log_fd = -1;
-	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
-		s->queries[i].fd = -1;
 	while ((c = getopt(argc, argv, "c:fL:t")) != -1) {
 		if (c == 'c')
 			s->conf_path = optarg;
@@ -251,27 +300,7 @@ main(int argc, char **argv)
 	}
 	if (s->conf_path == NULL || optind != argc)
 		usage();
-	s->sink = log_sink_new(STDERR_FILENO, "gatepostd", LOG_INFO);
-	s->log.sink = s->sink;
-	if (test) {
-		if (conf_load(&s->a, s->conf_path, &s->conf, &why) == RC_OK)
-			return 0;
-		log_error(&s->log, "start.failed", KV("error", why));
-		return PROC_EX_CONFIG;
-	}
-	umask(077);
-	if (s->libexec == NULL)
-		s->libexec = find_programs(s);
-	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	open_signals(s);
-	if (sup_reload(s, &a, &why) != RC_OK || prepare(s) != RC_OK)
-		return PROC_EX_CONFIG;
-	watch(s, s->admin_fd, &s->admin_fd);
-	log_info(&s->log, "start", KVC("conf", s->conf_path),
-	    KVC("programs", s->libexec), KVI("pid", getpid()));
-	run(s);
-	failed = s->failed;
-	clean_up(s);
-	xfree(s);
-	return failed ? 1 : 0;
+	status = test ? test_conf(s) : supervise(s);
+	sup_free(s);
+	return status;
 }

@@ -69,6 +69,7 @@ struct sup_child {
 	unsigned restarts;
 	int delay_ms; /* before the next start */
 	int status;   /* of the last exit, as waitpid gives it */
+	bool cut;     /* killed at a stop, because it had not begun */
 };
 
 struct sup_listener {

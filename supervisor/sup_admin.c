@@ -115,14 +115,14 @@ ask_children(struct sup *s, struct sup_query *q)
 		struct sup_child *c = &s->children[i];
 		AUTO_MSG m;
 
+		ipc_msg_init(&m, check ? PROC_CHECK : PROC_STATUS);
+		m.id = q->serial;
 		q->waiting[i] = sup_child_up(c);
 		if (!q->waiting[i]) {
 			put_absent(q, c, "it is down");
 			continue;
 		}
 		q->nwaiting++;
-		ipc_msg_init(&m, check ? PROC_CHECK : PROC_STATUS);
-		m.id = q->serial;
 		sup_child_send(s, c, &m);
 	}
 	finish_if_complete(q);

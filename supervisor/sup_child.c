@@ -179,8 +179,8 @@ plan_restart(struct sup *s, struct sup_child *c)
 static void
 on_exit_of(struct sup *s, struct sup_child *c, int status)
 {
-	bool wanted = c->state == SUP_STOPPING && WIFEXITED(status) &&
-		      WEXITSTATUS(status) == 0;
+	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool wanted = c->state == SUP_STOPPING && (c->cut || clean);
 	enum log_level level = wanted ? LOG_INFO : LOG_ERROR;
 
 	hang_up(s, c);
@@ -277,6 +277,12 @@ stop_rank(struct sup *s, unsigned rank)
 		ipc_msg_init(&m, PROC_STOP);
 		if (c->role->stop_rank != rank || c->pid == 0)
 			continue;
+		if (c->state == SUP_BEGUN) {
+			c->state = SUP_STOPPING;
+			c->cut = true;
+			kill(c->pid, SIGKILL);
+			continue;
+		}
 		/* Leave something of the time to those who come later. */
 		m.extra = (uint32_t)deadline_left_ms(s->stop_dl) / 2 + 1;
 		c->state = SUP_STOPPING;

@@ -14,11 +14,11 @@ ask(struct arena *a, const char *run_dir, enum sup_op op, struct deadline dl,
 	enum rc rc;
 
 	ipc_msg_init(reply, 0);
+	ipc_msg_init(&req, (uint16_t)op);
 	if (fd < 0)
 		return errno == ENOENT || errno == ECONNREFUSED ? RC_NOENT
 		       : errno == EACCES || errno == EPERM      ? RC_DENY
 								: RC_TEMP;
-	ipc_msg_init(&req, (uint16_t)op);
 	req.id = 1;
 	req.extra = (uint32_t)deadline_left_ms(dl);
 	rc = ipc_send(fd, &req, dl);

@@ -61,17 +61,18 @@ sup_dirs(struct sup *s)
 {
 	const struct sup_user *store = user_of(s, "store");
 	const char *spool = str_fmt(&s->a, "%s/spool", s->conf->run_dir).p;
-	bool shared = !s->same_user;
+	bool root = geteuid() == 0;
 	enum rc rc;
 
-	rc = make_dir(s, s->conf->run_dir, shared ? 0 : store->uid, s->group,
-	    shared ? 0750 : 0700);
+	/* Ours, so that we can clean up when we have no privileges left. */
+	rc = make_dir(
+	    s, s->conf->run_dir, geteuid(), s->group, root ? 0750 : 0700);
 	if (rc == RC_OK)
-		rc = make_dir(s, spool, shared ? 0 : store->uid, s->group,
-		    shared ? 01770 : 0700);
+		rc = make_dir(
+		    s, spool, geteuid(), s->group, root ? 01770 : 0700);
 	if (rc == RC_OK)
 		rc = make_dir(s, s->conf->data_dir, store->uid, store->gid,
-		    shared ? 0750 : 0700);
+		    s->same_user ? 0700 : 0750);
 	return rc;
 }
 

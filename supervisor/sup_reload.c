@@ -83,12 +83,12 @@ send_reload(struct sup *s, struct sup_child *c)
 {
 	AUTO_MSG m;
 
+	ipc_msg_init(&m, PROC_RELOAD);
 	if (c->state == SUP_DOWN) {
 		c->restart_at = 0; /* perhaps it was the configuration */
 		c->delay_ms = 0;
 		return;
 	}
-	ipc_msg_init(&m, PROC_RELOAD);
 	ipc_put_fd(&m, "conf", s->conf_fd);
 	ipc_put_fd(&m, "log", s->log_fd);
 	if (c->role->tls)
@@ -104,13 +104,13 @@ sup_reload(struct sup *s, struct arena *a, struct str *why)
 	bool first = s->conf == NULL;
 	AUTO_BUF names;
 
+	buf_init(&names, 1 << 16);
 	if (load(s, a, &f, why) != RC_OK) {
 		log_error(&s->log, first ? "start.failed" : "reload.failed",
 		    KV("error", *why));
 		drop(&f);
 		return RC_BAD;
 	}
-	buf_init(&names, 1 << 16);
 	if (!first && conf_restart_needed(s->conf, f.conf, &names) != RC_OK)
 		buf_clear(&names);
 	adopt(s, &f);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <gnutls/gnutls.h>
@@ -28,10 +29,32 @@ sup_creds_free(struct sup_creds *c)
 	c->n = 0;
 }
 
+/*
+ * Root without CAP_DAC_OVERRIDE cannot read what belongs to somebody else,
+ * but may become that somebody for the moment of opening.
+ */
+static int
+open_as_owner(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 || errno != EACCES || geteuid() != 0)
+		return fd;
+	if (stat(path, &st) < 0 || st.st_uid == 0) {
+		errno = EACCES;
+		return -1;
+	}
+	setfsuid(st.st_uid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	setfsuid(0);
+	return fd;
+}
+
 static enum rc
 read_pem(struct sup *s, struct arena *a, const char *path, struct str *out)
 {
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_FD fd = open_as_owner(path);
 
 	if (fd >= 0 && fd_read_file(a, fd, PEM_MAX, out) == RC_OK)
 		return RC_OK;
