@@ -24,6 +24,7 @@ enum gw_phase {
 	PH_CHUNKS = 64,  /* between BDAT chunks */
 	PH_AUTH = 128,   /* the next line answers a challenge */
 	PH_COMMIT = 256, /* waits for delivery */
+	PH_TARPIT = 512, /* waits before a failed login is answered */
 };
 #define PH_TX   (PH_MAIL | PH_RCPT | PH_CHUNKS)
 #define PH_IDLE (PH_START | PH_READY)
@@ -48,6 +49,7 @@ struct gw_tx {
 	uint64_t bdat_left;
 	bool bdat_last;
 	bool bdat_refused;    /* read the chunk, then say 503 */
+	bool ends;            /* the unit framed last ends the message */
 	bool too_big, failed; /* read to the end, then refuse */
 	unsigned char id[16];
 	struct str trace, edits;
@@ -111,12 +113,16 @@ enum next gw_on_rcpts(struct gw_smtp *s, struct str lines);
 enum next gw_on_data(struct gw_smtp *s, struct str arg);
 enum next gw_on_bdat(struct gw_smtp *s, struct str arg);
 size_t gw_data_frame(struct gw_smtp *s, struct str in);
+/* It stays in memory and does not end the message. */
+bool gw_data_quick(const struct gw_smtp *s, size_t n);
 enum next gw_data_chunk(struct gw_smtp *s, struct str in);
 enum next gw_bdat_chunk(struct gw_smtp *s, struct str in);
 
 /* gw_smtp_commit.c */
 enum next gw_commit(struct gw_smtp *s);
 enum next gw_commit_wake(struct gw_smtp *s);
+/* The answer is there and final. */
+bool gw_commit_answered(const struct gw_smtp *s);
 void gw_pending_drop(struct gw_smtp *s);
 
 /*
@@ -131,6 +137,8 @@ enum next gw_on_auth(struct gw_smtp *s, struct str arg);
 enum next gw_auth_line(struct gw_smtp *s, struct str line);
 /* Mechanisms to announce now, "" for none. */
 struct str gw_auth_mechs(struct gw_smtp *s);
+/* The answer to a failed login, after its delay. */
+enum next gw_auth_wake(struct gw_smtp *s);
 /* Forget a half-done exchange. */
 void gw_auth_reset(struct gw_smtp *s);
 

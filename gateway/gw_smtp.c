@@ -23,6 +23,8 @@ static enum next on_stranger(struct gw_smtp *, struct str);
 enum {
 	F_CLEAR = 1, /* allowed on submission before STARTTLS */
 	F_ALONE = 2, /* takes no argument */
+	F_QUICK = 4, /* asks nobody: the reactor may run it */
+	F_MX = 8,    /* the same, on the mx only */
 };
 
 static const struct verb {
@@ -31,18 +33,19 @@ static const struct verb {
 	unsigned flags;
 	enum next (*run)(struct gw_smtp *, struct str arg);
 } verbs[] = {
-	{ STR_INIT("EHLO"), PH_ANY, F_CLEAR, on_ehlo },
-	{ STR_INIT("HELO"), PH_ANY, F_CLEAR, on_helo },
-	{ STR_INIT("MAIL"), PH_READY, 0, on_mail },
+	{ STR_INIT("EHLO"), PH_ANY, F_CLEAR | F_MX, on_ehlo },
+	{ STR_INIT("HELO"), PH_ANY, F_CLEAR | F_QUICK, on_helo },
+	{ STR_INIT("MAIL"), PH_READY, F_MX, on_mail },
 	{ STR_INIT("RCPT"), PH_MAIL | PH_RCPT, 0, on_rcpt },
-	{ STR_INIT("DATA"), PH_RCPT, F_ALONE, gw_on_data },
+	{ STR_INIT("DATA"), PH_RCPT, F_ALONE | F_QUICK, gw_on_data },
 	{ STR_INIT("BDAT"), PH_ANY, 0, gw_on_bdat },
-	{ STR_INIT("RSET"), PH_ANY, F_CLEAR | F_ALONE, on_rset },
-	{ STR_INIT("NOOP"), PH_ANY, F_CLEAR, on_noop },
-	{ STR_INIT("VRFY"), PH_ANY, 0, on_vrfy },
-	{ STR_INIT("HELP"), PH_ANY, F_CLEAR, on_help },
-	{ STR_INIT("QUIT"), PH_ANY, F_CLEAR | F_ALONE, on_quit },
-	{ STR_INIT("STARTTLS"), PH_ANY, F_CLEAR | F_ALONE, on_starttls },
+	{ STR_INIT("RSET"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK, on_rset },
+	{ STR_INIT("NOOP"), PH_ANY, F_CLEAR | F_QUICK, on_noop },
+	{ STR_INIT("VRFY"), PH_ANY, F_QUICK, on_vrfy },
+	{ STR_INIT("HELP"), PH_ANY, F_CLEAR | F_QUICK, on_help },
+	{ STR_INIT("QUIT"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK, on_quit },
+	{ STR_INIT("STARTTLS"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK,
+	    on_starttls },
 	{ STR_INIT("AUTH"), PH_ANY, F_CLEAR, gw_on_auth },
 	/* A browser was made to speak to us: say no more to it. */
 	{ STR_INIT("GET"), PH_ANY, F_CLEAR, on_stranger },
@@ -290,29 +293,33 @@ out_of_order(struct gw_smtp *s, const struct verb *v)
 	return gw_reply(s, 503, "5.5.1", "Bad sequence of commands");
 }
 
+static const struct verb *
+find_verb(struct str word)
+{
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		if (str_ieq(word, verbs[i].name))
+			return &verbs[i];
+	return NULL;
+}
+
 /* One command line without its CRLF. */
 static enum next
 command(struct gw_smtp *s, struct str line)
 {
-	struct str word = str_word(&line);
+	const struct verb *v = find_verb(str_word(&line));
 
-	for (size_t i = 0; i < COUNT(verbs); i++) {
-		const struct verb *v = &verbs[i];
-
-		if (!str_ieq(word, v->name))
-			continue;
-		if (s->submission && !netd_is_tls(s->c) && netd_has_tls(s->c) &&
-		    !(v->flags & F_CLEAR))
-			return gw_reply(s, 530, "5.7.0",
-			    "Must issue a STARTTLS command first");
-		if (!phase_ok(s, v))
-			return out_of_order(s, v);
-		if ((v->flags & F_ALONE) && str_trim(line).n)
-			return gw_reply(
-			    s, 501, "5.5.4", "This command takes no argument");
-		return v->run(s, line);
-	}
-	return gw_reply(s, 500, "5.5.2", "Command not recognised");
+	if (v == NULL)
+		return gw_reply(s, 500, "5.5.2", "Command not recognised");
+	if (s->submission && !netd_is_tls(s->c) && netd_has_tls(s->c) &&
+	    !(v->flags & F_CLEAR))
+		return gw_reply(
+		    s, 530, "5.7.0", "Must issue a STARTTLS command first");
+	if (!phase_ok(s, v))
+		return out_of_order(s, v);
+	if ((v->flags & F_ALONE) && str_trim(line).n)
+		return gw_reply(
+		    s, 501, "5.5.4", "This command takes no argument");
+	return v->run(s, line);
 }
 
 /* Cut one line off the unit; false when it does not end in a lone CRLF. */
@@ -386,7 +393,8 @@ unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 		next = data_unit(s, u->data);
 		break;
 	case UNIT_WAKE:
-		next = gw_commit_wake(s);
+		next =
+		    s->phase == PH_TARPIT ? gw_auth_wake(s) : gw_commit_wake(s);
 		break;
 	case UNIT_TLS:
 		forget(s);
@@ -405,6 +413,35 @@ unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 	}
 	arena_reset(&s->unit);
 	return next;
+}
+
+/*
+ * What asks nobody and touches no disk needs no worker; a message's last
+ * chunk is handed to delivery, which may make us wait.
+ */
+static bool
+quick(void *session, const struct netd_unit *u)
+{
+	struct gw_smtp *s = session;
+	struct str line = u->data;
+	const struct verb *v;
+
+	switch (u->kind) {
+	case UNIT_DATA:
+		break;
+	case UNIT_WAKE:
+		return s->phase == PH_TARPIT || gw_commit_answered(s);
+	default:
+		return true;
+	}
+	if (s->phase == PH_DATA || s->phase == PH_BDAT)
+		return gw_data_quick(s, u->data.n);
+	if (s->phase == PH_AUTH || s->skipping || line.n < 2)
+		return false;
+	line = str_sub(line, 0, line.n - 2);
+	v = find_verb(str_word(&line));
+	return v == NULL || (v->flags & F_QUICK) ||
+	       ((v->flags & F_MX) && !s->submission);
 }
 
 static size_t
@@ -467,5 +504,6 @@ const struct netd_ops gw_smtp_ops = {
 	.open = session_open,
 	.frame = frame,
 	.unit = unit,
+	.quick = quick,
 	.close = session_close,
 };

@@ -6,6 +6,8 @@
 #include "gateway/gw_sasl.h"
 #include "gateway/gw_session.h"
 
+#define TARPIT_MS 1000 /* for each failure so far */
+
 void
 gw_auth_reset(struct gw_smtp *s)
 {
@@ -75,6 +77,7 @@ logged_in(struct gw_smtp *s, struct str mech)
 	mech = str_dup(&s->unit, mech);
 	s->authenticated = true;
 	gw_auth_reset(s);
+	netd_set_class(s->c, true);
 	atomic_fetch_add(&s->gw->logins, 1);
 	log_info(s->log, "login.ok", KV("login", s->account.login),
 	    KV("account", s->account.id), KV("mech", mech),
@@ -95,7 +98,18 @@ not_logged_in(struct gw_smtp *s, enum rc rc, struct str name, struct str mech)
 		return gw_reply(
 		    s, 454, "4.7.0", "Temporary authentication failure");
 	atomic_fetch_add(&s->gw->login_failures, 1);
-	if (++s->auth_failures >= GW_AUTH_TRIES)
+	/* Guessing is made slow, and no thread waits for it. */
+	s->auth_failures++;
+	s->phase = PH_TARPIT;
+	netd_wake_in(s->c, (int)s->auth_failures * TARPIT_MS);
+	return NEXT_WAIT;
+}
+
+enum next
+gw_auth_wake(struct gw_smtp *s)
+{
+	s->phase = PH_READY;
+	if (s->auth_failures >= GW_AUTH_TRIES)
 		return gw_reply(
 		    s, 421, "4.7.0", "Too many failed authentications");
 	return gw_reply(s, 535, "5.7.8", "Authentication credentials invalid");

@@ -184,6 +184,15 @@ finish(struct gw_smtp *s, const struct gw_pending *p)
 	}
 }
 
+bool
+gw_commit_answered(const struct gw_smtp *s)
+{
+	const struct gw_pending *p = s->pending;
+
+	return s->phase == PH_COMMIT && p != NULL &&
+	       atomic_load(&p->answered) && p->rc != RC_TEMP;
+}
+
 enum next
 gw_commit_wake(struct gw_smtp *s)
 {

@@ -31,7 +31,18 @@ gw_data_frame(struct gw_smtp *s, struct str in)
 
 	while (mail_dot_next(&d, &rest, &slice))
 		;
+	s->tx.ends = d.done;
 	return n - rest.n;
+}
+
+bool
+gw_data_quick(const struct gw_smtp *s, size_t n)
+{
+	const struct gw_tx *tx = &s->tx;
+
+	if (tx->body.fd >= 0 || tx->body.size + n > GW_BODY_INLINE)
+		return false;
+	return s->phase == PH_DATA ? !tx->ends : n < tx->bdat_left;
 }
 
 /* Keep it, unless the message is refused at its end anyway. */
