@@ -11,7 +11,11 @@ libgw_a_SOURCES = \
 	%D%/gw_smtp_data.c \
 	%D%/gw_smtp_commit.c \
 	%D%/gw_smtp_sender.c \
-	%D%/gw_smtp_auth.c
+	%D%/gw_smtp_auth.c \
+	%D%/gw_imap.h %D%/gw_imap_session.h %D%/gw_imap.c \
+	%D%/gw_imap_auth.c \
+	%D%/gw_imap_parse.h %D%/gw_imap_parse.c \
+	imap/preamble.h imap/preamble.c
 gplibexec_PROGRAMS += gatepost-gateway
 gatepost_gateway_SOURCES = %D%/gw_main.c
 gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libmail.a \

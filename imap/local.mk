@@ -23,6 +23,7 @@ libimap_a_SOURCES = \
 	%D%/name.h %D%/name.c \
 	%D%/out.h %D%/out.c \
 	%D%/parse.h %D%/parse.c \
+	%D%/preamble.h %D%/preamble.c \
 	%D%/reply.c \
 	%D%/search.h %D%/search_parse.c %D%/search_match.c %D%/search_text.c \
 	%D%/section.h %D%/section.c \

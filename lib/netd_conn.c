@@ -68,21 +68,15 @@ netd_set_class(struct netd_conn *c, bool authenticated)
 	c->authenticated = authenticated;
 }
 
+/* The input stays where it is: the unit that says this still borrows it. */
 void
 netd_set_relay(struct netd_conn *c, int fd, struct str first)
 {
-	struct buf b;
-
 	assert(c->relay_fd < 0);
 	c->relay_fd = fd;
-	buf_init(&b, c->in.cap + first.n);
-	if (buf_add(&b, first) != RC_OK || buf_add(&b, netd_in(c)) != RC_OK)
+	buf_init(&c->first_b, c->in.cap + first.n);
+	if (buf_add(&c->first_b, first) != RC_OK)
 		panic("relay: %zu bytes do not fit", first.n);
-	if (c->in.p != NULL)
-		explicit_bzero(c->in.p, c->in.size);
-	buf_free(&c->in);
-	c->in = b;
-	c->in_off = 0;
 }
 
 const struct log *

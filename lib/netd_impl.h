@@ -127,7 +127,8 @@ struct netd_conn {
 	size_t out_off;
 	struct buf raw; /* TLS: encrypted, to be written */
 	size_t raw_off;
-	struct buf rin; /* TLS: read and not yet decrypted */
+	struct buf rin;     /* TLS: read and not yet decrypted */
+	struct buf first_b; /* relay: goes before the input */
 	gnutls_session_t tls;
 	struct str pull; /* what the TLS library may read now */
 	struct netd_waker *waker;

@@ -7,6 +7,7 @@
  * A client that has closed its side may still be answered; a back-end that
  * has closed has said its last word.
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/netd_impl.h"
@@ -139,6 +140,20 @@ netd_relay_run(struct netd_conn *c)
 	netd_reactor_again(c);
 }
 
+/* From now on c->in is what waits for the back-end. */
+static void
+queue_first(struct netd_conn *c)
+{
+	if (buf_add(&c->first_b, netd_in(c)) != RC_OK)
+		panic("relay: the input does not fit");
+	if (c->in.p != NULL)
+		explicit_bzero(c->in.p, c->in.size);
+	buf_free(&c->in);
+	c->in = c->first_b;
+	c->in_off = 0;
+	c->first_b = (struct buf){ 0 };
+}
+
 void
 netd_relay_begin(struct netd_conn *c)
 {
@@ -150,6 +165,7 @@ netd_relay_begin(struct netd_conn *c)
 	}
 	c->phase = NP_RELAY;
 	c->wait_from = c->relay_moved_at = c->r->now;
+	queue_first(c);
 	/* Records that came with the last ones of the login. */
 	if (c->tls != NULL &&
 	    (c->rin.n > 0 || gnutls_record_check_pending(c->tls) > 0))

@@ -148,6 +148,7 @@ netd_drop(struct netd_conn *c)
 	buf_free(&c->out_b);
 	buf_free(&c->raw);
 	buf_free(&c->rin);
+	buf_free(&c->first_b);
 	c->in_off = c->out_off = c->raw_off = 0;
 	log_debug(&c->log, "netd.close", KV("client", netd_peer_ip(c)));
 	if (c->session != NULL)

@@ -9,10 +9,12 @@ fuzz_programs = \
 	%D%/decode_fuzz \
 	%D%/dlv_submit_fuzz \
 	%D%/dot_fuzz \
+	%D%/gw_imap_fuzz \
 	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
+	%D%/preamble_fuzz \
 	%D%/smtp_syntax_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
 
@@ -65,3 +67,10 @@ endif
 %C%_smtp_syntax_fuzz_SOURCES = %D%/smtp_syntax_fuzz.c $(fuzz_main)
 %C%_smtp_syntax_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_smtp_syntax_fuzz_LDADD = $(MAIL_LIBS)
+%C%_gw_imap_fuzz_SOURCES = %D%/gw_imap_fuzz.c $(fuzz_main) \
+	tests/unit/gateway/fake_imap.h tests/unit/gateway/fake_imap.c
+%C%_gw_imap_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_gw_imap_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_preamble_fuzz_SOURCES = %D%/preamble_fuzz.c $(fuzz_main)
+%C%_preamble_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_preamble_fuzz_LDADD = libgw.a $(MAIL_LIBS)

@@ -1,0 +1,63 @@
+/*
+ * gw_imap_session - the state of one IMAP client that has not logged in,
+ * shared by the gw_imap*.c files and by nobody else.
+ */
+#ifndef GW_IMAP_SESSION_H
+#define GW_IMAP_SESSION_H
+
+#include "gateway/gw_imap.h"
+#include "gateway/gw_imap_parse.h"
+
+/* What the next bytes of the client are. */
+enum gw_imap_mode {
+	GI_LINE,
+	GI_LITERAL, /* `left` bytes of the command */
+	GI_DISCARD, /* `left` bytes of a literal that was refused */
+	GI_SASL,    /* a line that answers a challenge */
+};
+
+enum gw_imap_sasl {
+	GI_NONE,
+	GI_PLAIN,
+	GI_USER, /* LOGIN: the name */
+	GI_PASS, /* LOGIN: the password */
+	GI_STEP, /* run by the directory */
+	GI_LAST, /* done; the client acknowledges the last challenge */
+};
+
+struct gw_imap {
+	struct gw *gw;
+	const struct conf *conf;
+	struct netd_conn *c;
+	const struct log *log;
+	enum gw_imap_mode mode;
+	uint64_t left;
+	/* A command that came with literals; holds passwords. */
+	char *cmd;
+	size_t cmd_n, cmd_size;
+	struct arena unit;  /* reset after each unit */
+	struct arena login; /* what an exchange has to remember */
+	enum gw_imap_sasl sasl;
+	struct str tag, mech, user, handle, ticket, account;
+	struct str later; /* a reply that is held back */
+	unsigned errors, failures;
+	int64_t until; /* CLOCK_MONOTONIC ns: the login must be over */
+};
+
+/* "TAG text\r\n"; tag may be empty: "*". */
+enum next gw_imap_reply(struct gw_imap *s, struct str tag, const char *text);
+enum next gw_imap_bad(struct gw_imap *s, struct str tag, const char *text);
+enum next gw_imap_bye(struct gw_imap *s, const char *text);
+
+/* gw_imap_auth.c */
+struct str gw_imap_capabilities(struct gw_imap *s);
+bool gw_imap_secure(const struct gw_imap *s);
+enum next gw_imap_login(
+    struct gw_imap *s, struct str tag, struct gw_imap_in *in);
+enum next gw_imap_authenticate(
+    struct gw_imap *s, struct str tag, struct gw_imap_in *in);
+/* The client's answer to a challenge, without CRLF. */
+enum next gw_imap_sasl_line(struct gw_imap *s, struct str line);
+void gw_imap_sasl_reset(struct gw_imap *s);
+
+#endif
