@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/gw_imap.h"
 #include "gateway/gw_smtp.h"
 #include "gateway/gw_tls.h"
 #include "lib/proc.h"
@@ -30,6 +31,8 @@ static const struct port {
 	{ "mx", "listen.smtp", GW_MX, false, &gw_smtp_ops },
 	{ "access", "listen.submission", GW_SUBMISSION, false, &gw_smtp_ops },
 	{ "access", "listen.submissions", GW_SUBMISSIONS, true, &gw_smtp_ops },
+	{ "access", "listen.imap", GW_IMAP, false, &gw_imap_ops },
+	{ "access", "listen.imaps", GW_IMAPS, true, &gw_imap_ops },
 };
 
 static void
