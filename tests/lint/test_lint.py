@@ -88,3 +88,10 @@ def test_whitespace(faults, content):
 def test_format(faults):
     assert not faults(tools.clang_format, {"a.c": "int x;\n"})
     assert faults(tools.clang_format, {"a.c": "int   x ;\n"})
+
+
+def test_modes(faults):
+    assert faults(text.modes, {"a": "#!/bin/sh\nexit 0\n"})
+    assert not faults(text.modes, {"a": "text\n"})
+    os.chmod("a", 0o755)
+    assert faults(text.modes, {"a": "text\n"})

@@ -3,6 +3,7 @@
 A check takes the list of files, the build directory and whether this is the
 long run; it returns a list of faults and a note.
 """
+import os
 import re
 import subprocess
 
@@ -128,6 +129,19 @@ def header_guards(names, build, full):
     return faults, None
 
 
+def modes(names, build, full):
+    """What starts with #! is executable, and nothing else is."""
+    faults = []
+    for name in names:
+        with open(name, "rb") as f:
+            script = f.read(2) == b"#!"
+        runs = bool(os.stat(name).st_mode & 0o100)
+        if runs != script:
+            faults.append("%s: %s" % (
+                name, "is executable" if runs else "is not executable"))
+    return faults, None
+
+
 def script_of(name):
     try:
         with open(name, "rb") as f:
@@ -193,5 +207,5 @@ def long_ones(names):
 
 
 CHECKS = [banned_functions, layering, machine_paths, header_guards,
-          scripts_parse, whitespace]
+          modes, scripts_parse, whitespace]
 
