@@ -34,6 +34,19 @@ cli_answer(struct cli *c, const char *what, enum rc rc, const char *noent)
 }
 
 enum cli_exit
+cli_no_supervisor(struct cli *c, const char *what, enum rc rc)
+{
+	const char *why = rc == RC_NOENT ? "Gatepost is not running here"
+			  : rc == RC_DENY
+			      ? "only root and the user who started it may ask"
+			      : "no answer from gatepostd";
+
+	fprintf(c->err, "gatepost %s: %s (run_dir %s)\n", what, why,
+	    c->conf->run_dir);
+	return CLI_NO_ANSWER;
+}
+
+enum cli_exit
 cli_bad_usage(struct cli *c, const char *usage)
 {
 	fprintf(c->err, "usage: gatepost [-c FILE] %s\n", usage);

@@ -41,7 +41,6 @@ enum cli_exit cmd_queue(struct cli *c);
 enum cli_exit cmd_reload(struct cli *c);
 enum cli_exit cmd_status(struct cli *c);
 enum cli_exit cmd_stop(struct cli *c);
-enum cli_exit cmd_store(struct cli *c);
 
 /* Path of a daemon's socket. */
 const char *cli_socket(struct cli *c, const char *service);
@@ -51,6 +50,8 @@ const char *cli_socket(struct cli *c, const char *service);
  */
 enum cli_exit cli_answer(
     struct cli *c, const char *what, enum rc rc, const char *noent);
+/* The same for the supervisor. */
+enum cli_exit cli_no_supervisor(struct cli *c, const char *what, enum rc rc);
 /* The arguments are not what the command takes. */
 enum cli_exit cli_bad_usage(struct cli *c, const char *usage);
 

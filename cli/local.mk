@@ -1,10 +1,22 @@
 noinst_LIBRARIES += libcli.a
-libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) \
+	-DGP_SBINDIR='"$(sbindir)"'
 libcli_a_SOURCES = \
 	%D%/cli.h %D%/cli.c \
 	%D%/out.h %D%/out.c \
 	%D%/queue_text.h %D%/queue_text.c \
+	%D%/trial.h %D%/trial.c \
+	%D%/cmd_check.c \
 	%D%/cmd_config.c \
 	%D%/cmd_explain.c \
-	%D%/cmd_queue.c
+	%D%/cmd_queue.c \
+	%D%/cmd_reload.c \
+	%D%/cmd_status.c \
+	%D%/cmd_stop.c
 dist_man_MANS += doc/gatepost.1
+
+bin_PROGRAMS += gatepost
+gatepost_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+gatepost_SOURCES = %D%/main.c
+gatepost_LDADD = libcli.a libdelivery.a libdirclient.a libsup.a $(CONF_LIBS) \
+	$(JANSSON_LIBS)

@@ -34,8 +34,6 @@ static const struct command {
 	{ "queue", NEEDS_CONF, cmd_queue,
 	    "list | show ID | retry ID|all | delete ID|all",
 	    "mail that waits" },
-	{ "store", NEEDS_CONF, cmd_store, "check | rebuild",
-	    "verify the log, make the index anew (store stopped)" },
 	{ "config", NEEDS_CONF, cmd_config, "[--dump|--manual]",
 	    "check the configuration, show it, explain it" },
 	{ "reload", NEEDS_CONF, cmd_reload, "",

@@ -349,7 +349,7 @@ dlv_queue_start(struct dlv *d)
 	return q;
 }
 
-void
+bool
 dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 {
 	struct dlv_queue *q = *qp;
@@ -358,19 +358,19 @@ dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 	};
 
 	if (q == NULL)
-		return;
+		return true;
 	*qp = NULL;
 	pthread_mutex_lock(&q->lock);
 	q->stop = true;
 	pthread_cond_signal(&q->changed);
 	pthread_mutex_unlock(&q->lock);
-	/* Waiting for a directory that is down: it holds nothing to save. */
 	if (pthread_timedjoin_np(q->thread, NULL, &until) != 0)
-		return;
+		return false;
 	while (q->n > 0)
 		forget(q, q->heap[0]);
 	pthread_mutex_destroy(&q->lock);
 	pthread_cond_destroy(&q->changed);
 	xfree(q->heap);
 	xfree(q);
+	return true;
 }

@@ -19,8 +19,8 @@ struct dlv;
 struct dlv_queue;
 
 struct dlv_queue *dlv_queue_start(struct dlv *d);
-/* If the thread is not done by then it is left alone: the process ends. */
-void dlv_queue_stop(struct dlv_queue **q, struct deadline dl);
+/* False: the thread is not done by then and still uses *d. */
+bool dlv_queue_stop(struct dlv_queue **q, struct deadline dl);
 /* Look at this message as soon as possible: it is new or was changed. */
 void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
 /* Read the whole queue again: we may not know all of it. */

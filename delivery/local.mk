@@ -16,3 +16,9 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_json.h %D%/dlv_json.c \
 	%D%/dlv_admin.c
 dist_man_MANS += doc/gatepost-delivery.8
+
+gplibexec_PROGRAMS += gatepost-delivery
+gatepost_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+gatepost_delivery_SOURCES = %D%/main.c
+gatepost_delivery_LDADD = libdelivery.a libstoreclient.a libdirclient.a \
+	libmail.a $(CONF_LIBS) $(JANSSON_LIBS)

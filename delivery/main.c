@@ -3,6 +3,7 @@
  * the queue.  See gatepost-delivery(8).
  */
 #include <jansson.h>
+#include <unistd.h>
 
 #include "delivery/dlv.h"
 #include "lib/proc.h"
@@ -16,6 +17,7 @@ struct daemon {
 	struct proc proc;
 	struct dlv dlv;
 	struct rpcd *rpcd;
+	_Atomic bool checking;
 };
 
 static void
@@ -119,18 +121,30 @@ on_check(void *ctx, struct ipc_msg *out)
 {
 	struct daemon *dm = ctx;
 
+	dm->checking = true;
 	check_store(&dm->dlv, out);
 	check_directory(&dm->dlv, out);
 	check_queue(&dm->dlv, out);
+	dm->checking = false;
 }
 
 static void
 on_stop(void *ctx, struct deadline dl)
 {
 	struct daemon *dm = ctx;
+	struct dlv *d = &dm->dlv;
 
 	rpcd_stop(&dm->rpcd, dl);
-	dlv_queue_stop(&dm->dlv.queue, dl);
+	/*
+	 * A retry that waits for the directory, or a check: nothing of theirs
+	 * has to be saved, and they hold what would be freed now.
+	 */
+	if (!dlv_queue_stop(&d->queue, dl) || dm->checking)
+		_exit(0);
+	store_client_free(&d->store);
+	dir_client_free(&d->dir);
+	inflight_close(&d->inflight);
+	conf_unref(&d->conf);
 }
 
 static void
@@ -138,10 +152,17 @@ start(struct daemon *dm)
 {
 	struct proc *p = &dm->proc;
 	struct dlv *d = &dm->dlv;
-	size_t nuids;
-	const uid_t *uids = proc_peer_uids(p, &nuids);
 	AUTO_FD inflight_fd = proc_take_fd(p, "inflight");
+	struct rpcd_conf rpc = {
+		.name = "delivery",
+		.listen_fd = proc_take_fd(p, "rpc"),
+		.workers = p->conf->workers,
+		.max_conns = RPC_CONNS,
+		.handle = dlv_handle,
+		.ctx = d,
+	};
 
+	rpc.uids = proc_peer_uids(p, &rpc.nuids);
 	d->log = &p->log;
 	pthread_mutex_init(&d->conf_lock, NULL);
 	d->conf = conf_ref(p->conf);
@@ -153,16 +174,7 @@ start(struct daemon *dm)
 	d->inflight = inflight_open(inflight_fd);
 	dlv_poison_report(d);
 	d->queue = dlv_queue_start(d);
-	dm->rpcd = rpcd_start(d->log, &(struct rpcd_conf){
-					  .name = "delivery",
-					  .listen_fd = proc_take_fd(p, "rpc"),
-					  .workers = p->conf->workers,
-					  .max_conns = RPC_CONNS,
-					  .uids = uids,
-					  .nuids = nuids,
-					  .handle = dlv_handle,
-					  .ctx = d,
-				      });
+	dm->rpcd = rpcd_start(d->log, &rpc);
 }
 
 int
@@ -170,18 +182,17 @@ main(int argc, char **argv)
 {
 	static const struct sandbox rules = { 0 };
 	struct daemon dm = { 0 };
-	int status;
+	const struct proc_hooks hooks = {
+		.reload = on_reload,
+		.status = on_status,
+		.check = on_check,
+		.stop = on_stop,
+		.ctx = &dm,
+	};
 
 	json_set_alloc_funcs(xmalloc, xfree);
 	proc_begin(&dm.proc, argc, argv);
 	proc_confine(&dm.proc, &rules);
 	start(&dm);
-	status = proc_run(&dm.proc, &(struct proc_hooks){
-					.reload = on_reload,
-					.status = on_status,
-					.check = on_check,
-					.stop = on_stop,
-					.ctx = &dm,
-				    });
-	return status;
+	return proc_run(&dm.proc, &hooks);
 }

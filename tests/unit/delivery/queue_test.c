@@ -30,7 +30,7 @@ begin(struct test *t)
 static void
 end(struct test *t)
 {
-	dlv_queue_stop(&t->d.queue, deadline_in(10000));
+	assert_true(dlv_queue_stop(&t->d.queue, deadline_in(10000)));
 	fake_store_free(&t->store);
 	inflight_close(&t->d.inflight);
 	pthread_mutex_destroy(&t->d.conf_lock);
