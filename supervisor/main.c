@@ -25,9 +25,10 @@ static void
 usage(void)
 {
 	static const char text[] =
-	    "usage: gatepostd [-f] [-t] -c FILE [-L DIRECTORY]\n"
+	    "usage: gatepostd [-f] [-k] [-t] -c FILE [-L DIRECTORY]\n"
 	    "  -c FILE  the configuration\n"
 	    "  -f       stay in the foreground (always so)\n"
+	    "  -k       trial: no TCP listeners, log on stderr\n"
 	    "  -t       check the configuration and exit\n"
 	    "  -L DIR   where the programs are\n";
 
@@ -143,7 +144,7 @@ prepare(struct sup *s)
 		rc = sup_master_key(s);
 	if (rc == RC_OK)
 		rc = sup_listen_ipc(s);
-	if (rc == RC_OK)
+	if (rc == RC_OK && !s->trial)
 		rc = sup_listen_tcp(s);
 	if (rc == RC_OK)
 		rc = sup_write_ports(s);
@@ -288,11 +289,13 @@ main(int argc, char **argv)
 	bool test = false;
 	int c, status;
 
-	while ((c = getopt(argc, argv, "c:fL:t")) != -1) {
+	while ((c = getopt(argc, argv, "c:fkL:t")) != -1) {
 		if (c == 'c')
 			s->conf_path = optarg;
 		else if (c == 'L')
 			s->libexec = optarg;
+		else if (c == 'k')
+			s->trial = true;
 		else if (c == 't')
 			test = true;
 		else if (c != 'f')

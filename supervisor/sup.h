@@ -114,6 +114,7 @@ struct sup {
 	unsigned char tickets[SUP_TICKETS];
 	int key_fd; /* sealed memfd with the master key */
 	bool same_user;
+	bool trial;  /* for `gatepost check`: no TCP, log on stderr */
 	gid_t group; /* of sockets and directories that all may reach */
 	int epoll_fd, signal_fd, admin_fd;
 	struct sup_query queries[SUP_ADMINS_MAX];

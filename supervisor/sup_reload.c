@@ -15,7 +15,7 @@
 enum rc
 sup_open_log(struct sup *s, const struct conf *c, int *out_fd)
 {
-	if (c->log_file[0] == '\0')
+	if (c->log_file[0] == '\0' || s->trial)
 		*out_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	else
 		*out_fd = open(c->log_file,
