@@ -27,6 +27,12 @@
 #define ORPHAN_MS  5000 /* to stop when the supervisor has gone */
 #define CONF_BYTES (8u << 20)
 
+/*
+ * The one mutable global: what a daemon frees after proc_run may still log, so
+ * the sink lives as long as the process.
+ */
+static struct log_sink *sink_for_ever;
+
 static _Noreturn void
 die(const struct proc *p, int status, const char *what, struct str why)
 {
@@ -124,7 +130,7 @@ proc_begin(struct proc *p, int argc, char **argv)
 	log_sink_free(&p->sink);
 	p->sink = log_sink_new(
 	    STDERR_FILENO, str_fmt(&p->a, "%.*s", STRF(name)).p, LOG_INFO);
-	p->log.sink = p->sink;
+	p->log.sink = sink_for_ever = p->sink;
 	if (take_conf(p, &p->in, &p->conf, &p->conf_fd, &why) != RC_OK)
 		die(p, PROC_EX_CONFIG, "configuration", why);
 	take_log(p, p->conf, &p->in);
@@ -345,8 +351,6 @@ proc_run(struct proc *p, const struct proc_hooks *hooks)
 	fd_close(&p->conf_fd);
 	ipc_msg_free(&p->start);
 	arena_free(&p->a);
-	log_sink_free(&p->sink);
-	p->log.sink = NULL;
 	return orphan ? 1 : 0;
 }
 

@@ -1,7 +1,8 @@
 if HAVE_CMOCKA
 lib_tests = \
 	tests/unit/lib/log_test tests/unit/lib/ipc_test \
-	tests/unit/lib/rpcd_test
+	tests/unit/lib/rpcd_test tests/unit/lib/base_test \
+	tests/unit/lib/sandbox_test tests/unit/lib/inflight_test
 check_PROGRAMS += $(lib_tests)
 tests_unit_lib_log_test_SOURCES = %D%/log_test.c
 tests_unit_lib_log_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
@@ -9,6 +10,12 @@ tests_unit_lib_ipc_test_SOURCES = %D%/ipc_test.c
 tests_unit_lib_ipc_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_rpcd_test_SOURCES = %D%/rpcd_test.c
 tests_unit_lib_rpcd_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_base_test_SOURCES = %D%/base_test.c
+tests_unit_lib_base_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_sandbox_test_SOURCES = %D%/sandbox_test.c
+tests_unit_lib_sandbox_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_inflight_test_SOURCES = %D%/inflight_test.c
+tests_unit_lib_inflight_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 
 netd_tests = tests/unit/lib/netd_test tests/unit/lib/netd_tls_test
 check_PROGRAMS += $(netd_tests)
