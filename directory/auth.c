@@ -91,10 +91,23 @@ people(struct dir *d, struct arena *a, const struct dir_query *q,
 static enum rc
 refuse(struct dir *d, struct dir_trace *t, struct str name, const char *why)
 {
-	TRACE(t, "rule: refused: %s", why);
+	static const struct {
+		const char *why, *text;
+	} rows[] = {
+		{ "no_account", "no account has this name" },
+		{ "two_accounts", "two accounts have it: nobody is asked" },
+		{ "not_in_scope", "it is outside of scope_group" },
+		{ "another_domain", "netbios_domain is another one" },
+	};
+	const char *text = why;
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (str_eq(str_c(rows[i].why), str_c(why)))
+			text = rows[i].text;
+	TRACE(t, "rule: refused: %s", text);
 	if (t == NULL)
 		log_info(&d->log, "login.refused", KV("name", name),
-		    KVC("reason", why));
+		    KVC("reason", why), KVC("code", dir_bind_code(why)));
 	return RC_DENY;
 }
 
@@ -218,7 +231,8 @@ log_login(const struct dir *d, enum log_level level, const char *event,
 {
 	LOG_AT(&d->log, level, event, KV("name", in->name),
 	    KV("account", x->login), KV("id", x->id), KVC("reason", why),
-	    KV("service", in->service), KV("client", in->client_ip));
+	    KVC("code", dir_bind_code(why)), KV("service", in->service),
+	    KV("client", in->client_ip));
 }
 
 static enum rc

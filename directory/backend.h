@@ -17,7 +17,7 @@
 
 #include "lib/ipc.h"
 
-#define DIR_QUERIES_MAX 1000u /* in one batch */
+#define DIR_ENTRY_ATTRS 128u /* attributes of one entry in an answer */
 
 struct dir_attr {
 	struct str name; /* as the server writes it, options included */
@@ -65,6 +65,8 @@ enum dir_bind_why {
 };
 
 const char *dir_bind_name(enum dir_bind_why why);
+/* AD's sub-code for a reason of that name ("52e"), or "". */
+const char *dir_bind_code(const char *name);
 /* RC_OK, RC_DENY or RC_TEMP. */
 enum rc dir_bind_rc(enum dir_bind_why why);
 

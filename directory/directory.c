@@ -1,5 +1,6 @@
 #include <stdatomic.h>
 
+#include "directory/backend_ldap.h"
 #include "directory/backend_ldif.h"
 #include "directory/directory.h"
 #include "directory/dn.h"
@@ -70,7 +71,5 @@ dir_backend_open(const struct log *log, const struct conf *conf)
 {
 	if (conf->directory == CONF_LDIF)
 		return dir_ldif_open(log, conf->ldif_file, conf->ldap_base);
-	log_error(log, "conf.bad", KVC("setting", "directory"),
-	    KVC("why", "this build knows ldif only"));
-	return NULL;
+	return dir_ldap_open(log, conf);
 }

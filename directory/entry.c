@@ -66,23 +66,43 @@ dir_address_value(struct str v, struct str *out, bool *primary)
 	return out->n > 0;
 }
 
+/* Appended to those of attributes read before. */
 static void
-read_addresses(struct arena *a, const struct dir_attr *at, struct str **list,
-    size_t *n, struct str *marked)
+read_aliases(struct arena *a, const struct dir_attr *at, struct dir_entry *e)
 {
-	struct str *v = arena_calloc(a, *n + at->n + 1, sizeof(*v));
+	size_t n = e->naliases;
+	struct str *v = arena_calloc(a, n + at->n + 1, sizeof(*v));
+	struct str *by = arena_calloc(a, n + at->n + 1, sizeof(*by));
 	bool primary;
 
-	for (size_t i = 0; i < *n; i++)
-		v[i] = (*list)[i];
-	for (size_t i = 0; i < at->n; i++) {
-		if (!dir_address_value(at->v[i], &v[*n], &primary))
-			continue;
-		if (primary && marked != NULL && marked->n == 0)
-			*marked = v[*n];
-		(*n)++;
+	for (size_t i = 0; i < n; i++) {
+		v[i] = e->alias[i];
+		by[i] = e->alias_attr[i];
 	}
-	*list = v;
+	for (size_t i = 0; i < at->n; i++) {
+		if (!dir_address_value(at->v[i], &v[n], &primary))
+			continue;
+		if (primary && e->marked.n == 0)
+			e->marked = v[n];
+		by[n++] = at->name;
+	}
+	e->alias = v;
+	e->alias_attr = by;
+	e->naliases = n;
+}
+
+static void
+read_mail(struct arena *a, const struct dir_attr *at, struct dir_entry *e)
+{
+	struct str *v = arena_calloc(a, e->nmails + at->n + 1, sizeof(*v));
+	bool primary;
+
+	for (size_t i = 0; i < e->nmails; i++)
+		v[i] = e->mail[i];
+	for (size_t i = 0; i < at->n; i++)
+		e->nmails +=
+		    dir_address_value(at->v[i], &v[e->nmails], &primary);
+	e->mail = v;
 }
 
 static void
@@ -154,7 +174,8 @@ read_state(struct dir_entry *e, enum dir_role role, struct str v)
 }
 
 static void
-read_routing(struct dir_entry *e, enum dir_role role, struct str v)
+read_routing(
+    struct dir_entry *e, enum dir_role role, struct str attr, struct str v)
 {
 	bool primary;
 	uint64_t u;
@@ -163,10 +184,13 @@ read_routing(struct dir_entry *e, enum dir_role role, struct str v)
 	case DIR_R_ROUTE:
 		if (!dir_address_value(v, &e->route, &primary))
 			e->route = v;
+		e->route_attr = attr;
 		break;
 	case DIR_R_SERVER:
-		if (e->server.n == 0)
+		if (e->server.n == 0) {
 			e->server = v;
+			e->server_attr = attr;
+		}
 		break;
 	case DIR_R_HOST:
 		e->mail_host = v;
@@ -203,10 +227,10 @@ read_attr(struct arena *a, const struct dir_schema *s, struct dir_entry *e,
 		read_class(e, at);
 		break;
 	case DIR_R_ALIAS:
-		read_addresses(a, at, &e->alias, &e->naliases, &e->marked);
+		read_aliases(a, at, e);
 		break;
 	case DIR_R_MAIL:
-		read_addresses(a, at, &e->mail, &e->nmails, NULL);
+		read_mail(a, at, e);
 		break;
 	case DIR_R_UPN:
 		e->upn = v;
@@ -220,12 +244,15 @@ read_attr(struct arena *a, const struct dir_schema *s, struct dir_entry *e,
 	case DIR_R_PW_CHANGED:
 		e->pw_changed = v;
 		break;
+	case DIR_R_LOCKOUT:
+		e->lockout = v;
+		break;
 	case DIR_R_SID:
 		e->has_rid = ad_sid_rid(v, &e->rid) == RC_OK;
 		break;
 	default:
 		read_state(e, role, v);
-		read_routing(e, role, v);
+		read_routing(e, role, at->name, v);
 	}
 }
 
@@ -260,17 +287,31 @@ dir_entry_read(struct arena *a, const struct dir_schema *s,
 	*out = e;
 }
 
+static struct str
+attr_of(const struct dir_schema *s, enum dir_role role)
+{
+	size_t at = 0;
+
+	return str_c(dir_schema_next(s, role, &at));
+}
+
 enum dir_claim
-dir_entry_claims(const struct dir_entry *e, struct str address)
+dir_entry_claims(const struct dir_schema *s, const struct dir_entry *e,
+    struct str address, struct str *attr)
 {
 	for (size_t i = 0; i < e->naliases; i++)
-		if (str_ieq(e->alias[i], address))
+		if (str_ieq(e->alias[i], address)) {
+			*attr = e->alias_attr[i];
 			return DIR_CLAIM_ALIAS;
+		}
+	*attr = attr_of(s, DIR_R_MAIL);
 	for (size_t i = 0; i < e->nmails; i++)
 		if (str_ieq(e->mail[i], address))
 			return DIR_CLAIM_MAIL;
+	*attr = attr_of(s, DIR_R_UPN);
 	if (e->class == DIR_C_USER && str_ieq(e->upn, address))
 		return DIR_CLAIM_UPN;
+	*attr = STR("nothing that we can read");
 	return DIR_CLAIM_NONE;
 }
 

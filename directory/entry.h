@@ -34,6 +34,7 @@ struct dir_entry {
 	struct str missing; /* the attribute that made it unknown */
 	/* addresses as written, without "smtp:" */
 	struct str *alias;
+	struct str *alias_attr; /* the attribute that holds each of them */
 	size_t naliases;
 	struct str *mail;
 	size_t nmails;
@@ -46,8 +47,11 @@ struct dir_entry {
 	bool locked; /* until somebody unlocks it */
 	bool expires;
 	int64_t expires_at; /* UNIX seconds */
+	struct str lockout; /* AD: when it was locked, FILETIME; "0" not */
 	struct str route;   /* where mail for it goes instead */
-	struct str server;  /* what says that its mailbox is elsewhere */
+	struct str route_attr;
+	struct str server; /* what says that its mailbox is elsewhere */
+	struct str server_attr;
 	struct str mail_host;
 	uint64_t remote_type;
 	bool has_rid;
@@ -61,7 +65,9 @@ void dir_entry_read(struct arena *a, const struct dir_schema *s,
 /* An address attribute's value: "smtp:" in any case cut off; false: other
    kinds of address ("X500:", "sip:"). */
 bool dir_address_value(struct str v, struct str *out, bool *primary);
-enum dir_claim dir_entry_claims(const struct dir_entry *e, struct str address);
+/* *attr: the attribute that makes the claim. */
+enum dir_claim dir_entry_claims(const struct dir_schema *s,
+    const struct dir_entry *e, struct str address, struct str *attr);
 const char *dir_class_name(enum dir_class c);
 
 #endif

@@ -11,6 +11,7 @@ libdirectory_a_SOURCES = \
 	%D%/answer.h \
 	%D%/auth.h %D%/auth.c \
 	%D%/backend.h %D%/backend.c \
+	%D%/backend_ldap.h %D%/backend_ldap.c \
 	%D%/backend_ldif.h %D%/backend_ldif.c \
 	%D%/cache.h %D%/cache.c \
 	%D%/check.h %D%/check.c \
@@ -22,6 +23,13 @@ libdirectory_a_SOURCES = \
 	%D%/filter.h %D%/filter.c \
 	%D%/group.h %D%/group.c \
 	%D%/guard.h %D%/guard.c \
+	%D%/ldap_bind.h %D%/ldap_bind.c \
+	%D%/ldap_conn.h %D%/ldap_conn.c \
+	%D%/ldap_dial.h %D%/ldap_dial.c \
+	%D%/ldap_kerberos.h %D%/ldap_kerberos.c \
+	%D%/ldap_pool.h %D%/ldap_pool.c \
+	%D%/ldap_search.h %D%/ldap_search.c \
+	%D%/ldap_url.h %D%/ldap_url.c \
 	%D%/ldif.h %D%/ldif.c \
 	%D%/ldif_table.h %D%/ldif_table.c \
 	%D%/login_name.h %D%/login_name.c \

@@ -12,6 +12,7 @@ static const struct dir_role_attr ad[] = {
 	{ DIR_R_CONTROL, "userAccountControl" },
 	{ DIR_R_EXPIRES, "accountExpires" },
 	{ DIR_R_PW_CHANGED, "pwdLastSet" },
+	{ DIR_R_LOCKOUT, "lockoutTime" },
 	{ DIR_R_ROUTE, "targetAddress" },
 	{ DIR_R_SERVER, "homeMDB" },
 	{ DIR_R_SERVER, "msExchHomeServerName" },

@@ -24,6 +24,7 @@ enum dir_role {
 	DIR_R_EXPIRE_DAY, /* shadowExpire, days since 1970 */
 	DIR_R_EXPIRE_GT,  /* krbPrincipalExpiration, generalized time */
 	DIR_R_LOCKED,     /* pwdAccountLockedTime */
+	DIR_R_LOCKOUT,    /* lockoutTime, FILETIME; for explain only */
 	DIR_R_NSLOCK,     /* nsAccountLock: TRUE */
 	DIR_R_PW_CHANGED, /* pwdLastSet, pwdChangedTime */
 	DIR_R_ROUTE,      /* targetAddress, mailRoutingAddress */

@@ -5,11 +5,6 @@
 #include "directory/rules.h"
 #include "mail/addr.h"
 
-static const char *const claim_names[] = { [DIR_CLAIM_ALIAS] = "alias",
-	[DIR_CLAIM_MAIL] = "mail",
-	[DIR_CLAIM_UPN] = "userPrincipalName",
-	[DIR_CLAIM_NONE] = "none" };
-
 /* msExchRecipientTypeDetails of mailboxes and people on another system. */
 static const uint64_t remote_types[] = {
 	64,            /* MailContact */
@@ -75,10 +70,11 @@ elsewhere(const struct dir_rules *r, struct arena *a, const struct dir_entry *e,
 {
 	*route = e->route.n ? e->route : e->server;
 	if (e->route.n)
-		return str_fmt(a, "its mail is routed to %.*s", STRF(e->route));
+		return str_fmt(a, "%.*s routes its mail to %.*s",
+		    STRF(e->route_attr), STRF(e->route));
 	if (e->server.n)
-		return str_fmt(
-		    a, "its mailbox is on the server %.*s", STRF(e->server));
+		return str_fmt(a, "%.*s says that its mailbox is on %.*s",
+		    STRF(e->server_attr), STRF(e->server));
 	if (is_remote_type(e->remote_type))
 		return str_fmt(a, "msExchRecipientTypeDetails %llu is remote",
 		    (unsigned long long)e->remote_type);
@@ -94,19 +90,34 @@ elsewhere(const struct dir_rules *r, struct arena *a, const struct dir_entry *e,
 	return STR("");
 }
 
+/* Why the account may not log in, in a word for the log, and in full. */
 static struct str
 login_bar(const struct dir_rules *r, const struct dir_entry *e)
 {
+	struct dir_trace *t = r->trace;
+
 	if (e->class != DIR_C_USER)
 		return STR("not_a_person");
 	if (e->computer)
 		return STR("computer_account");
-	if (e->disabled)
+	if (e->disabled) {
+		TRACE(t, "  %s says that the account is disabled",
+		    r->schema->ad ? "userAccountControl" : "nsAccountLock");
 		return STR("account_disabled");
-	if (e->locked)
+	}
+	if (e->locked) {
+		TRACE(t, "  pwdAccountLockedTime says that it is locked");
 		return STR("account_locked");
-	if (e->expires && e->expires_at <= r->now)
+	}
+	if (e->expires && e->expires_at <= r->now) {
+		TRACE(t, "  %s says that the account has expired",
+		    r->schema->ad ? "accountExpires"
+				  : "shadowExpire or krbPrincipalExpiration");
 		return STR("account_expired");
+	}
+	if (e->lockout.n && !str_eq(e->lockout, STR("0")))
+		TRACE(t, "  lockoutTime is set: locked until the domain's "
+			 "lockout duration is over");
 	return STR("");
 }
 
@@ -185,22 +196,25 @@ dir_rule_entry(const struct dir_rules *r, struct arena *a,
 /* Entries of the best claim, each id once; *n of them stay in v. */
 static enum dir_claim
 best_claim(const struct dir_rules *r, struct str address, struct dir_entry *v,
-    size_t *n)
+    size_t *n, struct str *through)
 {
 	enum dir_claim best = DIR_CLAIM_NONE;
 	size_t keep = 0;
 
 	for (size_t i = 0; i < *n; i++) {
-		enum dir_claim c = dir_entry_claims(&v[i], address);
+		struct str attr;
+		enum dir_claim c =
+		    dir_entry_claims(r->schema, &v[i], address, &attr);
 		bool again = false;
 
-		TRACE(r->trace, "claim: %.*s through %s", STRF(v[i].dn),
-		    claim_names[c]);
+		TRACE(r->trace, "claim: %.*s through %.*s", STRF(v[i].dn),
+		    STRF(attr));
 		if (c > best || c == DIR_CLAIM_NONE)
 			continue;
 		if (c < best)
 			keep = 0;
 		best = c;
+		*through = attr;
 		for (size_t k = 0; k < keep; k++)
 			again |= v[i].id.n && str_eq(v[k].id, v[i].id);
 		if (!again)
@@ -212,15 +226,14 @@ best_claim(const struct dir_rules *r, struct str address, struct dir_entry *v,
 
 static void
 two_claims(const struct dir_rules *r, struct arena *a, struct str address,
-    const struct dir_entry *v, enum dir_claim c, struct dir_answer *out)
+    const struct dir_entry *v, struct str through, struct dir_answer *out)
 {
 	*out = (struct dir_answer){ 0 };
 	verdict(out, RC_TEMP,
-	    str_fmt(a, "two entries claim it through %s: %.*s and %.*s",
-		claim_names[c], STRF(v[0].dn), STRF(v[1].dn)));
+	    str_fmt(a, "two entries claim it through %.*s: %.*s and %.*s",
+		STRF(through), STRF(v[0].dn), STRF(v[1].dn)));
 	log_error(r->log, "alarm.two_claims", KV("address", address),
-	    KVC("through", claim_names[c]), KV("dn", v[0].dn),
-	    KV("other", v[1].dn));
+	    KV("through", through), KV("dn", v[0].dn), KV("other", v[1].dn));
 	TRACE(r->trace, "rule: two claims through the same attribute: "
 			"nobody gets it until one is removed");
 }
@@ -231,6 +244,7 @@ dir_rule_address(const struct dir_rules *r, struct arena *a, struct str address,
 {
 	struct dir_entry *v = arena_calloc(a, q->nfound + 1, sizeof(*v));
 	size_t n = q->nfound;
+	struct str through = STR("");
 	enum dir_claim c;
 
 	for (size_t i = 0; i < n; i++)
@@ -241,7 +255,7 @@ dir_rule_address(const struct dir_rules *r, struct arena *a, struct str address,
 		verdict(out, RC_NOENT, STR("no entry has this address"));
 		return;
 	}
-	c = best_claim(r, address, v, &n);
+	c = best_claim(r, address, v, &n, &through);
 	if (c == DIR_CLAIM_NONE || q->more) {
 		/* Matched by the server, yet we may not see through what. */
 		TRACE(r->trace, "rule: the address attribute of a matching "
@@ -252,10 +266,10 @@ dir_rule_address(const struct dir_rules *r, struct arena *a, struct str address,
 		return;
 	}
 	if (n > 1) {
-		two_claims(r, a, address, v, c, out);
+		two_claims(r, a, address, v, through, out);
 		return;
 	}
-	TRACE(r->trace, "rule: the claim through %s wins", claim_names[c]);
+	TRACE(r->trace, "rule: the claim through %.*s wins", STRF(through));
 	dir_rule_entry(r, a, &v[0], out);
 }
 

@@ -178,7 +178,7 @@ explanations_name_the_deciding_fact(void **state)
 	static const struct {
 		const char *kind, *arg, *says;
 	} rows[] = {
-		{ "rcpt", "a.adams@second.test", "claim through alias wins" },
+		{ "rcpt", "a.adams@second.test", "claim through proxyAddresses wins" },
 		{ "rcpt", "nobody@example.test", "no entry has this address" },
 		{ "rcpt", "x@foreign.test", "not in the setting domains" },
 		{ "rcpt", "tie@example.test", "two claims" },
@@ -187,9 +187,9 @@ explanations_name_the_deciding_fact(void **state)
 		{ "rcpt", "tech@example.test", "members, nested ones" },
 		{ "rcpt", "postmaster", "the setting postmaster" },
 		{ "rcpt", "alice@example.test", "proxyAddresses=smtp:alice" },
-		{ "login", "info", "account_disabled" },
-		{ "login", "OTHER\\x", "another_domain" },
-		{ "login", "tie@example.test", "two_accounts" },
+		{ "login", "info", "userAccountControl says" },
+		{ "login", "OTHER\\x", "netbios_domain" },
+		{ "login", "tie@example.test", "two accounts have it" },
 		{ "login", "EX\\alice", "account alice may log in" },
 	};
 	struct dirtest t;
