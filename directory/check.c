@@ -58,23 +58,30 @@ check_entries(struct dir *d, struct arena *a, const struct dir_query *q,
 		    str_fmt(a, "present in %zu entries", q->nfound), STR(""));
 }
 
+/* All of them in one line: most sites use only a few. */
 static void
 check_attrs(const struct dir *d, struct arena *a, const struct dir_query *q,
     struct ipc_msg *out)
 {
+	struct str unseen = STR("");
+
 	for (size_t k = 0; d->schema.fetch[k] != NULL; k++) {
-		struct str attr = str_c(d->schema.fetch[k]);
+		const char *attr = d->schema.fetch[k];
 		size_t seen = 0;
 
 		for (size_t i = 0; i < q->nfound; i++)
-			seen += dir_raw_attr(&q->found[i], attr) != NULL;
+			seen += dir_raw_attr(&q->found[i], str_c(attr)) != NULL;
 		if (seen == 0)
-			proc_check_line(out, PROC_UNPROVEN,
-			    str_fmt(a, "attribute %.*s", STRF(attr)),
-			    str_fmt(a, "in none of %zu entries", q->nfound),
-			    STR("nothing if nobody has it; else let our "
-				"account read it"));
+			unseen = str_fmt(a, "%.*s%s%s", STRF(unseen),
+			    unseen.n ? " " : "", attr);
 	}
+	if (unseen.n)
+		proc_check_line(out, PROC_UNPROVEN,
+		    STR("attributes that an entry may have"),
+		    str_fmt(a, "in none of %zu entries: %.*s", q->nfound,
+			STRF(unseen)),
+		    STR("nothing if nobody has them; else let our account "
+			"read them"));
 }
 
 static void

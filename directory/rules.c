@@ -135,6 +135,9 @@ rule_user(const struct dir_rules *r, struct arena *a, const struct dir_entry *e,
 {
 	struct str why = elsewhere(r, a, e, &out->r.route);
 
+	/* Outside of our domains it is still known by an address. */
+	if (out->r.address.n == 0 && e->nmails)
+		out->r.address = str_lower(a, e->mail[0]);
 	if (why.n) {
 		out->r.kind = DIR_ELSEWHERE;
 		if (out->login_bar.n == 0)
@@ -142,7 +145,7 @@ rule_user(const struct dir_rules *r, struct arena *a, const struct dir_entry *e,
 		verdict(out, RC_OK, why);
 	} else if (e->computer) {
 		verdict(out, RC_DENY, STR("a computer has no mailbox"));
-	} else if (out->r.address.n == 0 && e->nmails) {
+	} else if (e->nmails && !dir_is_local(r, a, out->r.address)) {
 		/* A person of ours whose mail goes to a foreign address. */
 		out->r.kind = DIR_ELSEWHERE;
 		out->r.route = e->mail[0];

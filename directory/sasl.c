@@ -1,11 +1,13 @@
 /*
- * GSSAPI without a layer (max_ssf 0): the client's connection has TLS.  The
- * name comes from the security context (SASL_GSS_PEER_NAME), because the
- * plug-in cuts the default realm off its user name, and a name without a
- * realm proves nothing.
+ * GSSAPI without a layer (max_ssf 0): the client's connection has TLS.
+ *
+ * The plug-in cuts the realm off a name when it is Kerberos' default realm,
+ * and only then; a name without a realm proves nothing, so it is put back.
+ * (SASL_GSS_PEER_NAME would have the whole name, but version 2.1.28 does not
+ * set it on this side.)
  */
 #include <gnutls/crypto.h>
-#include <gssapi/gssapi.h>
+#include <krb5.h>
 #include <pthread.h>
 #include <sasl/sasl.h>
 #include <stdlib.h>
@@ -33,6 +35,8 @@ struct dir_sasls {
 	struct log log;
 	const struct conf *conf;
 	bool gssapi;
+	struct arena a;
+	struct str realm;     /* Kerberos' default; empty if it has none */
 	struct exchange *all; /* oldest first */
 };
 
@@ -134,6 +138,23 @@ dir_sasl_setup(const struct log *log, const struct conf *conf)
 		log_error(log, "sasl.init", KVC("why", "it did not start"));
 }
 
+static struct str
+default_realm(struct arena *a)
+{
+	struct str out = STR("");
+	krb5_context ctx;
+	char *realm = NULL;
+
+	if (krb5_init_context(&ctx) != 0)
+		return out;
+	if (krb5_get_default_realm(ctx, &realm) == 0) {
+		out = str_dup(a, str_c(realm));
+		krb5_free_default_realm(ctx, realm);
+	}
+	krb5_free_context(ctx);
+	return out;
+}
+
 struct dir_sasls *
 dir_sasls_new(const struct log *log, const struct conf *conf)
 {
@@ -147,6 +168,7 @@ dir_sasls_new(const struct log *log, const struct conf *conf)
 	for (; mech != NULL && *mech != NULL; mech++)
 		plugin |= strcmp(*mech, "GSSAPI") == 0;
 	s->gssapi = plugin && conf->keytab && conf->keytab[0];
+	s->realm = default_realm(&s->a);
 	if (!plugin && conf->keytab && conf->keytab[0])
 		log_error(log, "sasl.no_gssapi",
 		    KVC("install", "libsasl2-modules-gssapi-mit"));
@@ -176,6 +198,7 @@ dir_sasls_free(struct dir_sasls **sp)
 		exchange_free(e);
 	}
 	conf_unref(&s->conf);
+	arena_free(&s->a);
 	pthread_mutex_destroy(&s->lock);
 	xfree(s);
 }
@@ -229,25 +252,6 @@ fetch(struct dir_sasls *s, struct arena *a, struct str handle)
 	return e;
 }
 
-/* The whole principal, from the security context. */
-static struct str
-peer_name(struct arena *a, sasl_conn_t *conn)
-{
-	gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
-	const void *v = NULL;
-	struct str out = STR("");
-	OM_uint32 minor;
-
-	if (sasl_getprop(conn, SASL_GSS_PEER_NAME, &v) != SASL_OK || v == NULL)
-		return out;
-	if (gss_display_name(&minor, (gss_name_t)(uintptr_t)v, &text, NULL) !=
-	    GSS_S_COMPLETE)
-		return out;
-	out = str_dup(a, str_n(text.value, text.length));
-	gss_release_buffer(&minor, &text);
-	return out;
-}
-
 static struct str
 property(struct arena *a, sasl_conn_t *conn, int which)
 {
@@ -256,6 +260,16 @@ property(struct arena *a, sasl_conn_t *conn, int which)
 	if (sasl_getprop(conn, which, &v) != SASL_OK || v == NULL)
 		return STR("");
 	return str_dup(a, str_c(v));
+}
+
+static struct str
+whole_principal(const struct dir_sasls *s, struct arena *a, struct str name)
+{
+	if (name.n == 0 || str_chr(name, '@') < name.n)
+		return name;
+	if (s->realm.n == 0)
+		return STR("");
+	return str_fmt(a, "%.*s@%.*s", STRF(name), STRF(s->realm));
 }
 
 static enum rc
@@ -290,8 +304,8 @@ outcome(struct dir_sasls *s, struct arena *a, struct exchange *e, int code,
 		return RC_OK;
 	}
 	x.done = true;
-	x.principal = peer_name(a, e->conn);
 	auth = property(a, e->conn, SASL_AUTHUSER);
+	x.principal = whole_principal(s, a, auth);
 	x.authzid = property(a, e->conn, SASL_USERNAME);
 	if (str_eq(auth, x.authzid) || str_eq(x.principal, x.authzid))
 		x.authzid = STR("");

@@ -178,7 +178,8 @@ explanations_name_the_deciding_fact(void **state)
 	static const struct {
 		const char *kind, *arg, *says;
 	} rows[] = {
-		{ "rcpt", "a.adams@second.test", "claim through proxyAddresses wins" },
+		{ "rcpt", "a.adams@second.test",
+		    "claim through proxyAddresses wins" },
 		{ "rcpt", "nobody@example.test", "no entry has this address" },
 		{ "rcpt", "x@foreign.test", "not in the setting domains" },
 		{ "rcpt", "tie@example.test", "two claims" },
