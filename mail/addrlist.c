@@ -3,7 +3,8 @@
  * begins as a run of words; what comes next says what they were: '<' a display
  * name, '@' a local part, ':' a group's name, ',' or the end a mailbox without
  * a domain.  So the words are written twice, once with blanks between them and
- * once without.
+ * once without.  Where RFC 5322 gives no reading, the one chosen is that of a
+ * person: it shows most and invents no address.
  *
  * Everything read ends up in one of three rooms, each as long as the input,
  * allocated once: no byte of input is written twice into the same room.
@@ -135,52 +136,77 @@ is_stop(char c)
 	       c == ':' || c == '(' || c == '"' || is_space(c);
 }
 
-/* Words up to a special character; gives both ways of writing them. */
+/* A run of words, written in the ways that it may be meant. */
+struct words {
+	struct str phrase; /* all, blanks between them */
+	struct str all;    /* all, without blanks */
+	struct str lead;   /* all but the last, as a phrase */
+	struct str last;   /* the last, with the dots and words tied to it */
+};
+
+/* White space and comments; what was read of names stays last in its room. */
+static bool
+skip_blanks(struct reader *r)
+{
+	size_t kept = r->names.n;
+	const char *start = r->s.p;
+
+	while (r->s.n > 0 && (is_space(peek(r)) || peek(r) == '(')) {
+		if (is_space(peek(r))) {
+			skip(r);
+			continue;
+		}
+		read_comment(r);
+		r->comment = str_dup(r->a, r->comment);
+		r->names.n = kept;
+	}
+	return r->s.p > start;
+}
+
 static void
-read_words(struct reader *r, struct str *phrase, struct str *compact)
+read_atom(struct reader *r)
+{
+	while (r->s.n > 0 && !is_stop(peek(r))) {
+		put(&r->names, peek(r));
+		put(&r->words, peek(r));
+		skip(r);
+	}
+}
+
+/*
+ * Words up to a special character.  A dot ties the words on both sides of it
+ * together, also over blanks (RFC 5322 obs-local-part).
+ */
+static struct words
+read_words(struct reader *r)
 {
 	size_t name = r->names.n, word = r->words.n;
-	bool blank = false;
+	size_t lead = name, last = word;
+	struct words w;
 
 	for (;;) {
-		const char *before;
-		size_t here = r->names.n;
+		bool blank = skip_blanks(r);
 
-		/* Comments go to the same room: read them on a new phrase. */
-		while (r->s.n > 0 && is_space(peek(r))) {
-			blank = true;
-			skip(r);
-		}
-		if (peek(r) == '(' && r->s.n > 0) {
-			size_t kept = r->names.n;
-			struct str text;
-
-			read_comment(r);
-			text = str_dup(r->a, r->comment);
-			r->comment = text;
-			r->names.n = kept;
-			blank = true;
-			continue;
-		}
 		if (r->s.n == 0 || (is_stop(peek(r)) && peek(r) != '"'))
 			break;
-		if (blank && here > name)
+		if (blank && r->names.n > name) {
+			if (peek(r) != '.' &&
+			    r->names.p[r->names.n - 1] != '.') {
+				lead = r->names.n;
+				last = r->words.n;
+			}
 			put(&r->names, ' ');
-		blank = false;
-		if (peek(r) == '"') {
+		}
+		if (peek(r) == '"')
 			read_quoted(r);
-			continue;
-		}
-		before = r->s.p;
-		while (r->s.n > 0 && !is_stop(peek(r)))
-			skip(r);
-		for (; before < r->s.p; before++) {
-			put(&r->names, *before);
-			put(&r->words, *before);
-		}
+		else
+			read_atom(r);
 	}
-	*phrase = since(&r->names, name);
-	*compact = since(&r->words, word);
+	w.phrase = since(&r->names, name);
+	w.all = since(&r->words, word);
+	w.lead = str_sub(w.phrase, 0, lead - name);
+	w.last = since(&r->words, last);
+	return w;
 }
 
 /* A domain behind its '@': atoms and dots, or a literal; may be empty. */
@@ -275,12 +301,12 @@ static void
 read_angle(struct reader *r, struct str name)
 {
 	struct mail_entry e = { .kind = MAIL_MAILBOX };
-	struct str phrase, host = STR("");
+	struct str host = STR("");
 
 	skip(r);
 	skip_cfws(r);
 	e.adl = or_nil(read_route(r));
-	read_words(r, &phrase, &e.mailbox);
+	e.mailbox = read_words(r).all;
 	if (peek(r) == '@') {
 		skip(r);
 		host = read_domain(r);
@@ -297,16 +323,22 @@ read_angle(struct reader *r, struct str name)
 	emit(r, e);
 }
 
-/* A bare addr-spec whose local part was read, or a word that stands alone. */
+/*
+ * No '<' came: the last word is a local part and those in front of it are a
+ * name; without an '@' several words are nothing but a name.
+ */
 static void
-read_bare(struct reader *r, struct str start, struct str local)
+read_bare(struct reader *r, struct str start, const struct words *w)
 {
-	struct mail_entry e = { .kind = MAIL_MAILBOX, .mailbox = local };
-	struct str host = STR("");
+	struct mail_entry e = { .kind = MAIL_MAILBOX, .mailbox = w->last };
+	struct str host = STR(""), name = w->lead;
 
 	if (peek(r) == '@') {
 		skip(r);
 		host = read_domain(r);
+	} else if (name.n > 0) {
+		name = w->phrase;
+		e.mailbox = STR("");
 	}
 	skip_cfws(r);
 	if (peek(r) == '<') { /* "a@b <a@b>": it was a name after all */
@@ -314,10 +346,10 @@ read_bare(struct reader *r, struct str start, struct str local)
 		read_angle(r, str_dup(r->a, str_trim(start)));
 		return;
 	}
-	e.name = or_nil(r->comment);
+	e.name = or_nil(name.n > 0 ? name : r->comment);
 	e.mailbox = or_empty(e.mailbox);
 	e.host = or_empty(host);
-	if (e.mailbox.n > 0 || e.host.n > 0)
+	if (name.n + e.mailbox.n + e.host.n > 0)
 		emit(r, e);
 }
 
@@ -332,29 +364,30 @@ end_group(struct reader *r)
 static void
 read_address(struct reader *r)
 {
-	struct str start, phrase, compact;
+	struct words w;
+	struct str start;
 
 	r->comment = STR_NULL;
 	skip_cfws(r);
 	start = r->s;
-	read_words(r, &phrase, &compact);
+	w = read_words(r);
 	switch (peek(r)) {
 	case '<':
-		read_angle(r, phrase);
+		read_angle(r, w.phrase);
 		break;
 	case ':':
 		skip(r);
 		if (!r->in_group) {
 			r->in_group = true;
 			emit(r, (struct mail_entry){ .kind = MAIL_GROUP_START,
-				    .mailbox = or_empty(phrase) });
+				    .mailbox = or_empty(w.phrase) });
 		}
 		return;
 	case '>':
 		skip(r);
 		return;
 	default:
-		read_bare(r, start, compact);
+		read_bare(r, start, &w);
 		break;
 	}
 	/* Rubbish up to the next separator. */

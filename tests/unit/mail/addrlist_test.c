@@ -91,6 +91,10 @@ tolerant_rules(void **state)
 		{ S("a@b c@d, e@f"),
 		    S("(NIL NIL \"a\" \"b\")(NIL NIL \"e\" \"f\")") },
 		{ S("\"open <a@b>"), S("(NIL NIL \"open <a@b>\" \"\")") },
+		{ S("Undisclosed recipients"),
+		    S("(\"Undisclosed recipients\" NIL \"\" \"\")") },
+		{ S("Anna M a . b @c"), S("(\"Anna M\" NIL \"a.b\" \"c\")") },
+		{ S("\"a b\" c@d (x)"), S("(\"a b\" NIL \"c\" \"d\")") },
 		{ S("(open a@b"), S("") },
 		{ S("a(c\\"), S("(\"c\\\" NIL \"a\" \"\")") },
 	};
