@@ -1,3 +1,9 @@
 noinst_PROGRAMS += %D%/mime_bench
 %C%_mime_bench_SOURCES = %D%/mime_bench.c
 %C%_mime_bench_LDADD = $(MAIL_LIBS)
+if HAVE_CMOCKA
+noinst_PROGRAMS += %D%/netd_bench
+%C%_netd_bench_SOURCES = %D%/netd_bench.c \
+	tests/unit/lib/netd_rig.h tests/unit/lib/netd_rig.c
+%C%_netd_bench_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+endif

@@ -34,6 +34,14 @@ pause_ms(int ms)
 	nanosleep(&t, NULL);
 }
 
+/* cmocka's assertions belong to the test's own thread only. */
+static void
+must(bool ok, const char *what)
+{
+	if (!ok)
+		panic("%s: errno %d", what, errno);
+}
+
 static void *
 on_open(void *ctx, struct netd_conn *c)
 {
@@ -126,6 +134,25 @@ info(struct session *s)
 }
 
 static enum next
+relay(struct session *s)
+{
+	int pair[2];
+	char p[16];
+
+	if (s->rig->relay_pairs) {
+		must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ==
+			 0,
+		    "socketpair");
+		netd_set_relay(s->c, pair[0], STR(""));
+		/* the far end lives as long as the process */
+		(void)!recv(pair[1], p, sizeof(p), MSG_DONTWAIT);
+	} else {
+		netd_set_relay(s->c, s->rig->relay_fd, STR("hello\n"));
+	}
+	return NEXT_RELAY;
+}
+
+static enum next
 command(struct session *s, struct str line)
 {
 	struct str word = str_word(&line);
@@ -151,8 +178,7 @@ command(struct session *s, struct str line)
 		    str_eq(word, STR("WAIT")) ? NEXT_WAIT : NEXT_IDLE);
 	}
 	if (str_eq(word, STR("RELAY"))) {
-		netd_set_relay(s->c, s->rig->relay_fd, STR("hello\n"));
-		return NEXT_RELAY;
+		return relay(s);
 	}
 	if (str_u64(line, 1u << 30, &n) != RC_OK)
 		return say(s, STR("what?"), NEXT_INPUT);
@@ -210,14 +236,6 @@ static const struct netd_ops ops = {
 	.close = on_close,
 	.quick = on_quick,
 };
-
-/* cmocka's assertions belong to the test's own thread only. */
-static void
-must(bool ok, const char *what)
-{
-	if (!ok)
-		panic("%s: errno %d", what, errno);
-}
 
 static gnutls_x509_crt_t
 self_signed(gnutls_x509_privkey_t key)

@@ -25,8 +25,9 @@ struct rig {
 	struct tls_ctx *tls;
 	struct log log;
 	struct log_sink *sink;
-	bool quick;   /* ECHO and UNIT_OPEN run on the reactor */
-	int relay_fd; /* what RELAY hands over */
+	bool quick;       /* ECHO and UNIT_OPEN run on the reactor */
+	int relay_fd;     /* what RELAY hands over */
+	bool relay_pairs; /* instead: a new pair each, the far end kept */
 	atomic_uint opened, closed, on_reactor, on_worker;
 	/* of the session that said WAIT or IDLE last */
 	_Atomic(struct netd_waker *) waker;
