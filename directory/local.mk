@@ -43,5 +43,11 @@ libdirectory_a_SOURCES = \
 	%D%/ticket.h %D%/ticket.c \
 	%D%/trace.h %D%/trace.c
 
+gplibexec_PROGRAMS += gatepost-directory
+gatepost_directory_CPPFLAGS = $(libdirectory_a_CPPFLAGS)
+gatepost_directory_SOURCES = %D%/main.c
+gatepost_directory_LDADD = $(DIRECTORY_LIBS)
+dist_man_MANS += doc/gatepost-directory.8
+
 DIRECTORY_LIBS = libdirectory.a libdirclient.a libconf.a $(MAIL_LIBS) \
 	$(CONFUSE_LIBS) $(LDAP_LIBS) $(SASL_LIBS) $(KRB5_LIBS)

@@ -1,6 +1,4 @@
 /* gatepost-directory: the only process that knows the directory. */
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "directory/dir_service.h"
@@ -41,14 +39,6 @@ confine(struct proc *p)
 	proc_confine(p, &(struct sandbox){ .read = read, .inet = true });
 }
 
-static void
-stop(void *ctx, struct deadline dl)
-{
-	struct rpcd **d = ctx;
-
-	rpcd_stop(d, dl);
-}
-
 struct run {
 	struct dir_service *service;
 	struct rpcd *rpcd;
@@ -75,7 +65,7 @@ on_check(void *ctx, struct ipc_msg *out)
 static void
 on_stop(void *ctx, struct deadline dl)
 {
-	stop(&((struct run *)ctx)->rpcd, dl);
+	rpcd_stop(&((struct run *)ctx)->rpcd, dl);
 }
 
 int
