@@ -13,6 +13,7 @@
 #include "delivery/dlv_wire.h"
 
 #define PAGE       100u
+#define BATCH      1000u      /* entries in one commit */
 #define JSON_MAX   (4u << 20) /* of one page, before it is closed */
 #define ENTRY_JSON 512u       /* about, without address and reason */
 
@@ -89,13 +90,13 @@ dlv_on_show(struct dlv *d, struct rpcd_req *r)
 	return RC_OK;
 }
 
-/* What is done to one message; adds to *count. */
+/* What is done to n entries of a message in one commit. */
 struct change {
 	struct dlv *d;
 	struct rpcd_req *r;
-	enum rc (*one)(struct change *c, struct arena *a,
-	    const struct store_queue_item *item);
-	uint64_t count;
+	enum rc (*some)(struct change *c, struct arena *a,
+	    const struct store_queue_item *item, size_t from, size_t n);
+	uint64_t count; /* entries so far */
 };
 
 static enum rc
@@ -114,57 +115,62 @@ update(struct change *c, struct store_queue_update *up)
 
 /* Everything that waits is due now. */
 static enum rc
-retry_item(
-    struct change *c, struct arena *a, const struct store_queue_item *item)
+retry_some(struct change *c, struct arena *a,
+    const struct store_queue_item *item, size_t from, size_t n)
 {
-	struct store_queued *set =
-	    arena_calloc(a, item->nentries + 1, sizeof(*set));
+	struct store_queued *set = arena_calloc(a, n, sizeof(*set));
 	struct store_queue_update up = {
 		.message_id = item->message_id,
 		.set = set,
+		.nset = n,
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		set[i] = item->entries[from + i];
+		set[i].state = DLV_READY;
+		set[i].next_at = now_unix();
+	}
+	dlv_poison_forgive(c->d, item->message_id);
+	return update(c, &up);
+}
+
+static enum rc
+delete_some(struct change *c, struct arena *a,
+    const struct store_queue_item *item, size_t from, size_t n)
+{
+	uint64_t *remove = arena_calloc(a, n, sizeof(*remove));
+	struct store_queue_update up = {
+		.message_id = item->message_id,
+		.remove = remove,
+		.nremove = n,
 	};
 	enum rc rc;
 
-	for (size_t i = 0; i < item->nentries; i++) {
-		struct store_queued *q = &set[up.nset++];
-
-		*q = item->entries[i];
-		q->state = DLV_READY;
-		q->next_at = now_unix();
-	}
-	if (up.nset == 0)
-		return RC_OK;
-	dlv_poison_forgive(c->d, item->message_id);
+	for (size_t i = 0; i < n; i++)
+		remove[i] = item->entries[from + i].id;
 	rc = update(c, &up);
-	if (rc == RC_OK)
-		c->count += up.nset;
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		log_warn(c->d->log, "queue.delete", KV("qid", item->message_id),
+		    KV("from", item->from),
+		    KV("to", item->entries[from + i].rcpt),
+		    KVU("uid", c->r->uid));
 	return rc;
 }
 
 static enum rc
-delete_item(
+change_item(
     struct change *c, struct arena *a, const struct store_queue_item *item)
 {
-	uint64_t *remove = arena_calloc(a, item->nentries + 1, sizeof(*remove));
-	struct store_queue_update up = {
-		.message_id = item->message_id,
-		.remove = remove,
-	};
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	for (size_t i = 0; i < item->nentries; i++)
-		remove[up.nremove++] = item->entries[i].id;
-	if (up.nremove == 0)
-		return RC_OK;
-	rc = update(c, &up);
-	if (rc != RC_OK)
-		return rc;
-	c->count += up.nremove;
-	for (size_t i = 0; i < item->nentries; i++)
-		log_warn(c->d->log, "queue.delete", KV("qid", item->message_id),
-		    KV("from", item->from), KV("to", item->entries[i].rcpt),
-		    KVU("uid", c->r->uid));
-	return RC_OK;
+	for (size_t i = 0; i < item->nentries && rc == RC_OK; i += BATCH) {
+		size_t n = MIN(item->nentries - i, BATCH);
+
+		rc = c->some(c, a, item, i, n);
+		if (rc == RC_OK)
+			c->count += n;
+	}
+	return rc;
 }
 
 static enum rc
@@ -178,7 +184,7 @@ change_page(struct change *c, struct str after, char *last, size_t *last_n)
 
 	*last_n = 0;
 	for (size_t i = 0; i < n && rc == RC_OK; i++) {
-		rc = c->one(c, &a, &item[i]);
+		rc = change_item(c, &a, &item[i]);
 		/* Delivered or deleted while we were looking. */
 		if (rc == RC_NOENT)
 			rc = RC_OK;
@@ -218,7 +224,7 @@ change(struct change *c)
 	} else {
 		rc = store_queue_get(c->d->store, &r->a, id, r->dl, &item);
 		if (rc == RC_OK)
-			rc = c->one(c, &r->a, &item);
+			rc = change_item(c, &r->a, &item);
 	}
 	if (rc == RC_OK)
 		ipc_put_u64(&r->out, "entries", c->count);
@@ -228,11 +234,11 @@ change(struct change *c)
 enum rc
 dlv_on_retry(struct dlv *d, struct rpcd_req *r)
 {
-	return change(&(struct change){ d, r, retry_item, 0 });
+	return change(&(struct change){ d, r, retry_some, 0 });
 }
 
 enum rc
 dlv_on_delete(struct dlv *d, struct rpcd_req *r)
 {
-	return change(&(struct change){ d, r, delete_item, 0 });
+	return change(&(struct change){ d, r, delete_some, 0 });
 }

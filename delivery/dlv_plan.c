@@ -16,8 +16,9 @@
 #include "delivery/dlv_plan.h"
 #include "mail/trace.h"
 
-#define FIRST_ROOM 4u
-#define ROUTE_MAX  512u
+#define FIRST_ROOM  4u
+#define ROUTE_MAX   512u
+#define ENTRY_FIXED 160u /* in the store */
 
 static void *
 grown(struct arena *a, void *old, size_t n, size_t *room, size_t size)
@@ -151,8 +152,16 @@ dlv_plan_queue(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
 		.reason = reason,
 		.prefix = prefix,
 	};
-	p->bytes += prefix.n + rcpt->address.n + reason.n;
+	p->bytes += prefix.n;
+	p->entry_bytes += dlv_entry_bytes(&p->queue[p->nqueue - 1]);
 	return RC_OK;
+}
+
+size_t
+dlv_entry_bytes(const struct store_queued *q)
+{
+	return ENTRY_FIXED + q->rcpt.n + q->dir_id.n + q->reason.n +
+	       q->prefix.n;
 }
 
 struct str
@@ -220,6 +229,13 @@ plan_member(struct dlv_plan *p, struct str group, const struct dir_rcpt *m)
 	return RC_OK;
 }
 
+/* Needs an entry of its own. */
+static bool
+waits(const struct dir_rcpt *m)
+{
+	return m->rc == RC_OK ? m->kind != DIR_USER : m->rc != RC_DENY;
+}
+
 enum rc
 dlv_plan_members(struct dlv_plan *p, struct str group,
     const struct dir_rcpt *member, size_t n, enum dlv_members *out)
@@ -241,12 +257,29 @@ dlv_plan_members(struct dlv_plan *p, struct str group,
 			how = DLV_MEMBERS_UNKNOWN;
 			continue;
 		}
+		if (p->entry_bytes >= DLV_ENTRY_BYTES && waits(&member[i])) {
+			how = DLV_MEMBERS_CROWDED;
+			continue;
+		}
 		rc = plan_member(p, group, &member[i]);
 		if (rc != RC_OK)
 			return rc;
 	}
 	*out = how;
 	return RC_OK;
+}
+
+struct str
+dlv_reason_members(enum dlv_members how)
+{
+	switch (how) {
+	case DLV_MEMBERS_FULL:
+		return STR("large group: the rest");
+	case DLV_MEMBERS_CROWDED:
+		return STR("too many of its members wait in the queue");
+	default:
+		return STR("directory could not say who some members are");
+	}
 }
 
 int64_t

@@ -10,8 +10,10 @@
  *            borrowed.
  * Threads    One owner; does no I/O.
  * Errors     RC_BAD: an id or an address that no healthy peer sends.
- * Limits     DLV_BATCH_MAX copies and about DLV_BATCH_BYTES of prefixes in one
- *            commit; a larger group goes on in the queue, batch by batch.
+ * Limits     DLV_BATCH_MAX copies and entries, and about DLV_BATCH_BYTES of
+ *            prefixes, in one commit; a larger group goes on in the queue,
+ *            batch by batch.  All entries of one message take about
+ *            DLV_ENTRY_BYTES at most: the store reads them in one piece.
  */
 #ifndef DLV_PLAN_H
 #define DLV_PLAN_H
@@ -21,8 +23,9 @@
 #include "delivery/dlv_people.h"
 #include "store/store_client.h"
 
-#define DLV_BATCH_MAX   5000u
+#define DLV_BATCH_MAX   3000u /* and DIR_RCPTS_MAX: below the store's 4096 */
 #define DLV_BATCH_BYTES (3u << 20)
+#define DLV_ENTRY_BYTES (3u << 20)
 
 struct dlv_plan {
 	struct arena *a;
@@ -38,7 +41,8 @@ struct dlv_plan {
 	size_t nto, to_room;
 	struct store_queued *queue;
 	size_t nqueue, queue_room;
-	size_t bytes;
+	size_t bytes;       /* of all prefixes in this batch */
+	size_t entry_bytes; /* of the message's entries, old and new */
 };
 
 /* from: canonical text or "". */
@@ -72,9 +76,15 @@ enum dlv_members {
 	DLV_MEMBERS_ALL,
 	DLV_MEMBERS_FULL,    /* the batch is full: go on with the rest now */
 	DLV_MEMBERS_UNKNOWN, /* the directory could not say who some are */
+	DLV_MEMBERS_CROWDED, /* no more of them fit into the queue */
 };
 MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p, struct str group,
     const struct dir_rcpt *member, size_t n, enum dlv_members *out);
+
+/* Why a group stays in the queue after that. */
+struct str dlv_reason_members(enum dlv_members how);
+/* What an entry weighs. */
+size_t dlv_entry_bytes(const struct store_queued *q);
 
 /* Seconds until the next try: doubling, between min and max, +-12 %. */
 int64_t dlv_backoff(const struct conf *conf, uint32_t attempts, uint32_t rnd);

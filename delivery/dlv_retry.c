@@ -64,6 +64,7 @@ load_people(struct retry *t)
 		const struct store_queued *q = &t->item->entries[i];
 		bool new;
 
+		t->p->entry_bytes += dlv_entry_bytes(q);
 		if (dlv_people_load(&t->p->seen, q->data) != RC_OK)
 			return RC_BAD;
 		if (q->kind == DIR_GROUP || due(q, t->p->now))
@@ -116,6 +117,7 @@ try_person(struct retry *t, const struct store_queued *q)
 static enum rc
 try_group(struct retry *t, const struct store_queued *q)
 {
+	struct store_queued *left;
 	struct dir_rcpt *member;
 	enum dlv_members how;
 	size_t n;
@@ -136,14 +138,13 @@ try_group(struct retry *t, const struct store_queued *q)
 	rc = dlv_plan_members(t->p, q->dir_id, member, n, &how);
 	if (rc != RC_OK)
 		return rc;
-	if (how == DLV_MEMBERS_ALL)
+	if (how == DLV_MEMBERS_ALL) {
 		take_out(t, q);
-	else if (how == DLV_MEMBERS_FULL)
-		keep(t, q, DLV_READY, STR("large group: the rest"))->next_at =
-		    t->p->now;
-	else
-		keep(t, q, DLV_READY,
-		    STR("directory could not say who some members are"));
+		return RC_OK;
+	}
+	left = keep(t, q, DLV_READY, dlv_reason_members(how));
+	if (how == DLV_MEMBERS_FULL)
+		left->next_at = t->p->now;
 	return RC_OK;
 }
 
@@ -199,6 +200,12 @@ operation_id(const struct retry *t)
 	    STRF(str_sub(t->item->message_id, 0, 40)), (unsigned long long)h);
 }
 
+static bool
+full(const struct retry *t)
+{
+	return dlv_plan_full(t->p) || t->nset + t->nremove >= DLV_BATCH_MAX;
+}
+
 static enum rc
 try_all(struct retry *t, bool groups)
 {
@@ -208,7 +215,7 @@ try_all(struct retry *t, bool groups)
 		const struct store_queued *q = &t->item->entries[i];
 
 		if (!due(q, t->p->now) || (q->kind == DIR_GROUP) != groups ||
-		    dlv_plan_full(t->p))
+		    full(t))
 			continue;
 		rc = groups ? try_group(t, q) : try_person(t, q);
 	}

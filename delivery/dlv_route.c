@@ -92,11 +92,8 @@ route_group(struct dlv_plan *p, struct dir_client *dir,
 	rc = dlv_plan_members(p, to->dir_id, member, n, &how);
 	if (rc != RC_OK || how == DLV_MEMBERS_ALL)
 		return rc;
-	if (how == DLV_MEMBERS_FULL)
-		return queue_group(
-		    p, to, DLV_READY, STR("large group: the rest"), true);
-	return queue_group(p, to, DLV_READY,
-	    STR("directory could not say who some members are"), false);
+	return queue_group(
+	    p, to, DLV_READY, dlv_reason_members(how), how == DLV_MEMBERS_FULL);
 }
 
 /* A group that is expanded later must know who has the message. */

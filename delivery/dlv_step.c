@@ -80,7 +80,7 @@ set_aside(struct dlv *d, struct arena *a, const struct log *log,
 	};
 	enum rc rc;
 
-	for (size_t i = 0; i < item->nentries; i++) {
+	for (size_t i = 0; i < item->nentries && up.nset < DLV_BATCH_MAX; i++) {
 		struct store_queued *q = &set[up.nset];
 
 		*q = item->entries[i];

@@ -277,6 +277,34 @@ operation_ids_name_the_try(void **state)
 		arena_free(&t[i].a);
 }
 
+/* An organisation that moves in may have most of its people elsewhere. */
+static void
+crowded_queue_still_delivers_to_those_here(void **state)
+{
+	struct store_queued q[] = {
+		entry(1, "team@example.org", DIR_GROUP, TEAM),
+		entry(2, "cee@example.org", DIR_ELSEWHERE, CEE), /* held */
+	};
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q[1].state = DLV_HELD;
+	q[1].prefix.p = arena_calloc(&t.a, 1, DLV_ENTRY_BYTES);
+	q[1].prefix.n = DLV_ENTRY_BYTES;
+	t.team[t.dir.nteam++] = fake_person(DAN, "dan@example.org");
+	t.team[t.dir.nteam++] = fake_person(BOB, "bob@example.org");
+	try(&t, q, COUNT(q));
+	assert_int_equal(t.up.nto, 1);
+	CHECK_STR(t.up.to[0].account, STR(BOB));
+	assert_int_equal(t.up.nremove, 0);
+	assert_int_equal(t.up.nset, 1);
+	assert_int_equal(t.up.set[0].id, 1);
+	assert_int_equal(t.up.set[0].state, DLV_READY);
+	assert_true(t.up.set[0].next_at > NOW);
+	arena_free(&t.a);
+}
+
 static void
 damaged_items_are_not_tried(void **state)
 {
@@ -312,6 +340,7 @@ main(void)
 		cmocka_unit_test(delivered_person_is_remembered_for_the_group),
 		cmocka_unit_test(group_waits_for_the_directory),
 		cmocka_unit_test(operation_ids_name_the_try),
+		cmocka_unit_test(crowded_queue_still_delivers_to_those_here),
 		cmocka_unit_test(damaged_items_are_not_tried),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
