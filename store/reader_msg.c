@@ -1,0 +1,168 @@
+/* One message: its letter opened, then meta, prefix and content. */
+#include <string.h>
+
+#include "store/local.h"
+#include "store/reader_impl.h"
+#include "store/rows.h"
+
+struct opened {
+	struct store_row row;
+	struct ix_detail detail;
+	struct letter letter;
+};
+
+static enum rc
+open_letter(struct store_view *v, struct arena *a, struct str account,
+    const unsigned char *key, uint64_t mailbox, uint32_t uid,
+    struct opened *out)
+{
+	const struct ix *ix = &v->x->ix;
+	enum rc rc = rows_get(ix, v->t, mailbox, uid, &out->row);
+
+	if (rc == RC_OK && key == NULL)
+		rc = RC_DENY;
+	if (rc == RC_OK)
+		rc = ix_detail_get(ix, v->t, mailbox, uid, &out->detail);
+	if (rc == RC_OK && letter_open(a, key, account, out->row.body,
+			       out->detail.letter, &out->letter) != RC_OK) {
+		log_error(&v->r->log, "reader.letter", KVU("mailbox", mailbox),
+		    KVU("uid", uid));
+		rc = RC_TEMP;
+	}
+	return reader_rc(rc);
+}
+
+/* The sealed meta blob: beside the letter, or in the log. */
+static enum rc
+find_meta(struct store_view *v, struct arena *a, const struct opened *o,
+    struct str *out)
+{
+	struct ix_body b;
+	char *p;
+	enum rc rc;
+
+	*out = o->detail.meta;
+	if (out->n > 0)
+		return RC_OK;
+	rc = ix_body_get(&v->x->ix, v->t, o->row.body, &b);
+	if (rc != RC_OK || b.meta_len == 0)
+		return rc;
+	if (b.meta_len > REC_MAX)
+		return RC_TEMP;
+	p = arena_alloc(a, b.meta_len);
+	*out = str_n(p, b.meta_len);
+	return seglog_read(v->r->files, b.meta_pos, p, b.meta_len);
+}
+
+enum rc
+store_meta(struct store_view *v, struct arena *a, struct str account,
+    const unsigned char *key, uint64_t mailbox, uint32_t uid,
+    struct str *out_meta, struct str *out_prefix)
+{
+	struct opened o;
+	struct str sealed;
+	enum rc rc = open_letter(v, a, account, key, mailbox, uid, &o);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = find_meta(v, a, &o, &sealed);
+	*out_meta = STR("");
+	if (rc == RC_OK && sealed.n > 0)
+		rc = content_open_meta(
+		    a, o.row.body, o.letter.key, sealed, out_meta);
+	seal_wipe(o.letter.key, SEAL_KEY);
+	*out_prefix = o.letter.prefix;
+	if (rc != RC_OK)
+		log_error(&v->r->log, "reader.meta", KVU("mailbox", mailbox),
+		    KVU("uid", uid), KVC("rc", rc_name(rc)));
+	return reader_rc(rc);
+}
+
+struct store_msg {
+	struct log log;
+	uint64_t mailbox, size;
+	uint32_t uid;
+	struct content_reader *content;
+	size_t prefix_n;
+	char prefix[];
+};
+
+enum rc
+store_msg_open(struct store_view *v, struct str account,
+    const unsigned char *key, uint64_t mailbox, uint32_t uid,
+    struct store_msg **out)
+{
+	AUTO_ARENA a = { 0 };
+	struct store_msg *m;
+	struct opened o;
+	struct ix_body b;
+	enum rc rc = open_letter(v, &a, account, key, mailbox, uid, &o);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = ix_body_get(&v->x->ix, v->t, o.row.body, &b);
+	if (rc != RC_OK) {
+		seal_wipe(o.letter.key, SEAL_KEY);
+		return RC_TEMP;
+	}
+	m = xcalloc(1, sizeof(*m) + o.letter.prefix.n);
+	m->log = v->r->log;
+	m->mailbox = mailbox;
+	m->uid = uid;
+	m->size = o.letter.prefix.n + b.body.content;
+	m->prefix_n = o.letter.prefix.n;
+	if (m->prefix_n > 0)
+		memcpy(m->prefix, o.letter.prefix.p, m->prefix_n);
+	rc = content_open(
+	    v->r->pool, v->r->files, &b.body, o.letter.key, &m->content);
+	seal_wipe(o.letter.key, SEAL_KEY);
+	if (rc != RC_OK)
+		store_msg_close(&m);
+	*out = m;
+	return reader_rc(rc);
+}
+
+uint64_t
+store_msg_size(const struct store_msg *m)
+{
+	return m->size;
+}
+
+enum rc
+store_msg_read(
+    struct store_msg *m, uint64_t off, void *p, size_t n, size_t *out_n)
+{
+	size_t k = 0, got = 0;
+	enum rc rc;
+
+	*out_n = 0;
+	if (off < m->prefix_n) {
+		k = MIN(n, m->prefix_n - off);
+		memcpy(p, m->prefix + off, k);
+		off += k;
+	}
+	if (k < n && off >= m->prefix_n) {
+		rc = content_read(
+		    m->content, off - m->prefix_n, (char *)p + k, n - k, &got);
+		if (rc != RC_OK) {
+			log_error(&m->log, "reader.content",
+			    KVU("mailbox", m->mailbox), KVU("uid", m->uid),
+			    KVC("rc", rc_name(rc)));
+			return reader_rc(rc);
+		}
+	}
+	*out_n = k + got;
+	return RC_OK;
+}
+
+void
+store_msg_close(struct store_msg **mp)
+{
+	struct store_msg *m = *mp;
+
+	if (m == NULL)
+		return;
+	content_close(&m->content);
+	xfree(m);
+	*mp = NULL;
+}

@@ -1,0 +1,10 @@
+if HAVE_CMOCKA
+store_test_rig = %D%/rig.h %D%/rig.c
+store_test_libs = $(STORE_LIBS) $(CMOCKA_LIBS)
+store_tests = %D%/engine_test
+check_PROGRAMS += $(store_tests)
+
+%C%_engine_test_SOURCES = %D%/engine_test.c $(store_test_rig)
+%C%_engine_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+%C%_engine_test_LDADD = $(store_test_libs)
+endif
