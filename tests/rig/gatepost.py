@@ -29,6 +29,7 @@ COMPLAINTS = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
     r"Assertion .* failed|panic: ).*$", re.M)
 NOBODY = "nobody"
+GREETING = 5.0  # seconds that one question "are you up?" may take
 
 
 def build_dir():
@@ -126,7 +127,8 @@ class Gatepost:
         return path
 
     def command(self):
-        argv = [self.program("gatepostd"), "-c", self.conf]
+        argv = [self.program("gatepostd"), "-c", self.conf,
+                "-L", self.build]
         if os.geteuid() == 0 and not real_root():
             # a plain user inside the namespace where we are root
             argv = ["unshare", "--user", "--map-user=1000",
@@ -155,7 +157,8 @@ class Gatepost:
     def _greets(self, name):
         ca = self.ca if name in TLS_LISTENERS else None
         try:
-            with Wire("127.0.0.1", self.ports[name], tls_ca=ca) as wire:
+            with Wire("127.0.0.1", self.ports[name], tls_ca=ca,
+                      patience=GREETING) as wire:
                 return wire.line()[:4] in (b"220 ", b"* OK")
         except (OSError, RigError):
             return False

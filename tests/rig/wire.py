@@ -10,10 +10,11 @@ class Closed(RigError):
 
 
 class Wire:
-    def __init__(self, host, port, tls_ca=None, tls_name=None, source=None):
+    def __init__(self, host, port, tls_ca=None, tls_name=None, source=None,
+                 patience=PATIENCE):
         self.host = host
         self.sock = socket.create_connection(
-            (host, port), PATIENCE,
+            (host, port), patience,
             source_address=(source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
