@@ -7,19 +7,22 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <uthash.h>
+#include <utlist.h>
+
+#define BUCKETS 1024u
 
 struct entry {
 	struct imap_account account; /* first: the handle is its address */
 	unsigned refs;
 	char id[64];
-	UT_hash_handle hh;
+	struct entry *prev, *next;
 };
 
 struct imap_accounts {
 	struct store_client *store;
-	pthread_mutex_t lock; /* guards table and refs */
-	struct entry *table;
+	pthread_mutex_t lock; /* guards bucket and refs */
+	struct entry *bucket[BUCKETS];
+	unsigned n;
 };
 
 struct imap_accounts *
@@ -37,21 +40,31 @@ imap_accounts_free(struct imap_accounts **t)
 {
 	if (*t == NULL)
 		return;
-	assert((*t)->table == NULL);
+	assert((*t)->n == 0);
 	pthread_mutex_destroy(&(*t)->lock);
 	xfree(*t);
 	*t = NULL;
 }
 
+static struct entry **
+bucket_of(struct imap_accounts *t, struct str id)
+{
+	return &t->bucket[str_hash(id) % BUCKETS];
+}
+
 static struct entry *
 find_ref(struct imap_accounts *t, struct str id)
 {
-	struct entry *e = NULL;
+	struct entry *e;
 
-	HASH_FIND(hh, t->table, id.p, id.n, e);
-	if (e != NULL)
-		e->refs++;
-	return e;
+	DL_FOREACH(*bucket_of(t, id), e)
+	{
+		if (str_eq(e->account.id, id)) {
+			e->refs++;
+			return e;
+		}
+	}
+	return NULL;
 }
 
 static enum rc
@@ -94,7 +107,8 @@ imap_account_get(struct imap_accounts *t, struct str id, struct deadline dl,
 		memcpy(e->id, id.p, id.n);
 		e->account.id = str_n(e->id, id.n);
 		memcpy(e->account.key, got.key, sizeof(got.key));
-		HASH_ADD_KEYPTR(hh, t->table, e->id, id.n, e);
+		DL_PREPEND(*bucket_of(t, id), e);
+		t->n++;
 	}
 	pthread_mutex_unlock(&t->lock);
 	explicit_bzero(&got, sizeof(got));
@@ -105,17 +119,20 @@ imap_account_get(struct imap_accounts *t, struct str id, struct deadline dl,
 void
 imap_account_put(struct imap_accounts *t, const struct imap_account **a)
 {
-	struct entry *e = NULL;
+	struct entry *e;
 
 	if (*a == NULL)
 		return;
 	pthread_mutex_lock(&t->lock);
-	HASH_FIND(hh, t->table, (*a)->id.p, (*a)->id.n, e);
+	e = find_ref(t, (*a)->id);
 	assert(e != NULL && &e->account == *a);
-	if (--e->refs > 0)
+	e->refs -= 2; /* the one found with, and the caller's */
+	if (e->refs == 0) {
+		DL_DELETE(*bucket_of(t, e->account.id), e);
+		t->n--;
+	} else {
 		e = NULL;
-	else
-		HASH_DEL(t->table, e);
+	}
 	pthread_mutex_unlock(&t->lock);
 	if (e != NULL) {
 		explicit_bzero(e, sizeof(*e));

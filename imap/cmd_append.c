@@ -165,12 +165,9 @@ imap_cmd_append(struct imap_session *s, struct imap_parse *args)
 	enum rc rc;
 
 	(void)args;
-	if (a == NULL || s->in.b.n != a->line_end + 2) {
-		imap_append_free(s);
+	if (a == NULL || s->in.b.n != a->line_end + 2)
 		return imap_bad(s, "Mailbox and one message expected");
-	}
 	rc = commit(s, a, &uid);
-	imap_append_free(s);
 	switch (rc) {
 	case RC_OK:
 		s->cur.reply =

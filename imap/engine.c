@@ -70,6 +70,7 @@ imap_engine_drop(struct imap_session *s)
 		s->cur.drop(s);
 	s->cur = (struct imap_cur){ 0 };
 	s->refused = STR_NULL;
+	imap_append_free(s);
 	imap_gather_reset(&s->in);
 	arena_free(&s->unit);
 	arena_free(&s->mem);

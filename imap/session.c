@@ -31,7 +31,6 @@ on_close(void *session)
 {
 	struct imap_session *s = session;
 
-	imap_append_free(s);
 	imap_engine_drop(s);
 	imap_view_drop(s);
 	imap_deselect(s);

@@ -12,6 +12,7 @@ fuzz_programs = \
 	%D%/gw_imap_fuzz \
 	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
+	%D%/imap_fuzz \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/preamble_fuzz \
@@ -58,6 +59,11 @@ endif
 %C%_header_fuzz_SOURCES = %D%/header_fuzz.c $(fuzz_main)
 %C%_header_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_header_fuzz_LDADD = $(MAIL_LIBS)
+%C%_imap_fuzz_SOURCES = %D%/imap_fuzz.c $(fuzz_main) \
+	tests/unit/imap/fake.h tests/unit/imap/fake_netd.c \
+	tests/unit/imap/fake_store.c
+%C%_imap_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_imap_fuzz_LDADD = libimap.a $(MAIL_LIBS)
 %C%_meta_fuzz_SOURCES = %D%/meta_fuzz.c $(fuzz_main)
 %C%_meta_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_meta_fuzz_LDADD = $(MAIL_LIBS)

@@ -372,6 +372,8 @@ append(void **state)
 		    S("a BAD One message at a time\r\n") },
 		{ 0, S("a APPEND Drafts {3+}\r\nabc x\r\n"),
 		    S("a BAD Mailbox and one message expected\r\n") },
+		{ 0, S("a APPEND Drafts {3+}\r\nabc\0\r\na NOOP\r\n"),
+		    S("a BAD NUL in command\r\na OK Completed\r\n") },
 		{ 0, S("a EXAMINE Drafts\r\n"),
 		    S("* FLAGS (" NOFLAGS " $Later)\r\n"
 		      "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n"

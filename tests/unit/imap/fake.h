@@ -34,6 +34,7 @@ struct fake_world {
 	struct imap_spool spool;
 	struct fake_box boxes[FAKE_BOXES];
 	uint64_t next_id;
+	size_t max_msgs; /* of a mailbox */
 	unsigned views;  /* open read transactions */
 	unsigned writes; /* calls that changed something */
 	bool down;       /* the store does not answer */
@@ -47,6 +48,7 @@ struct fake_client {
 };
 
 void fake_world_init(struct fake_world *w);
+void fake_world_init_small(struct fake_world *w, size_t max_msgs);
 void fake_world_free(struct fake_world *w);
 struct fake_box *fake_box(struct fake_world *w, const char *name);
 /* As a delivery: into INBOX or another mailbox; hints are pushed. */

@@ -56,7 +56,7 @@ add_box(struct fake_world *w, struct str name)
 		if (b->used)
 			continue;
 		*b = (struct fake_box){ .used = true, .first_recent = 1 };
-		b->msgs = arena_calloc(&w->mem, FAKE_MSGS, sizeof(*b->msgs));
+		b->msgs = arena_calloc(&w->mem, w->max_msgs, sizeof(*b->msgs));
 		b->mb = (struct store_mailbox){ .id = ++w->next_id,
 			.name = str_dup(&w->mem, name),
 			.exists = true,
@@ -65,13 +65,13 @@ add_box(struct fake_world *w, struct str name)
 			.highest_modseq = 1 };
 		return b;
 	}
-	panic("fake: too many mailboxes");
+	return NULL;
 }
 
 void
-fake_world_init(struct fake_world *w)
+fake_world_init_small(struct fake_world *w, size_t max_msgs)
 {
-	*w = (struct fake_world){ .ticket = RC_OK };
+	*w = (struct fake_world){ .ticket = RC_OK, .max_msgs = max_msgs };
 	w->conf = (struct conf){ .message_size_max = 3u << 20,
 		.imap_timeout_s = 1800 };
 	w->spool = (struct imap_spool){ .dir = "/tmp", .memory_max = 8u << 20 };
@@ -93,6 +93,12 @@ fake_world_init(struct fake_world *w)
 		b->mb.special_use = str_c(defaults[i].use);
 		b->mb.subscribed = true;
 	}
+}
+
+void
+fake_world_init(struct fake_world *w)
+{
+	fake_world_init_small(w, FAKE_MSGS);
 }
 
 void
@@ -159,7 +165,7 @@ add_message(struct fake_world *w, struct fake_box *b, struct str bytes,
 {
 	struct fake_msg *m = &b->msgs[b->n++];
 
-	assert(b->n <= FAKE_MSGS);
+	assert(b->n <= w->max_msgs);
 	m->bytes = str_dup(&w->mem, bytes);
 	m->meta = str_dup(&w->mem, meta);
 	m->row = (struct store_row){ .uid = b->mb.uidnext++,
@@ -243,6 +249,8 @@ store_mailbox_create(struct store_client *s, struct str account,
 	} else {
 		b = add_box(s->w, name);
 	}
+	if (b == NULL)
+		return RC_DENY;
 	*out = b->mb.id;
 	s->w->writes++;
 	return RC_OK;
@@ -284,8 +292,8 @@ store_mailbox_rename(struct store_client *s, struct str account,
 		if (rest.n == 0 || rest.p[0] == '/')
 			b->mb.name = str_cat(&w->mem, to, rest);
 	}
-	if (str_eq(from, STR("INBOX")))
-		(void)add_box(w, STR("INBOX"));
+	if (str_eq(from, STR("INBOX")) && add_box(w, from) == NULL)
+		return RC_DENY;
 	w->writes++;
 	return RC_OK;
 }
@@ -325,6 +333,27 @@ store_take_recent(struct store_client *s, struct str account, uint64_t mailbox,
 }
 
 /* store: messages */
+/* false: no room for a keyword. */
+static bool
+flag_bits(struct fake_world *w, struct fake_box *b, uint64_t system,
+    const struct str *kw, size_t nkw, uint64_t *out)
+{
+	*out = system;
+	for (size_t i = 0; i < nkw; i++) {
+		size_t k = 0;
+
+		while (k < STORE_KEYWORDS_MAX && b->mb.keywords[k].n > 0 &&
+		       !str_ieq(b->mb.keywords[k], kw[i]))
+			k++;
+		if (k == STORE_KEYWORDS_MAX)
+			return false;
+		if (b->mb.keywords[k].n == 0)
+			b->mb.keywords[k] = str_dup(&w->mem, kw[i]);
+		*out |= (uint64_t)1 << (8 + k);
+	}
+	return true;
+}
+
 enum rc
 store_append(struct store_client *s, const struct store_append *in,
     struct deadline dl, uint32_t *out_uid)
@@ -347,40 +376,12 @@ store_append(struct store_client *s, const struct store_append *in,
 		bytes = str_n(p, in->body.size);
 	}
 	assert(bytes.n == in->body.size);
-	bits = in->flags;
-	for (size_t i = 0; i < in->nkeywords; i++) {
-		size_t k = 0;
-
-		while (b->mb.keywords[k].n > 0 &&
-		       !str_ieq(b->mb.keywords[k], in->keywords[i]))
-			k++;
-		b->mb.keywords[k] = str_dup(&s->w->mem, in->keywords[i]);
-		bits |= (uint64_t)1 << (8 + k);
-	}
+	if (b->n == s->w->max_msgs ||
+	    !flag_bits(s->w, b, in->flags, in->keywords, in->nkeywords, &bits))
+		return RC_DENY;
 	*out_uid =
 	    add_message(s->w, b, bytes, in->body.meta, bits, in->internal_date);
 	return RC_OK;
-}
-
-static uint64_t
-flag_bits(
-    struct fake_world *w, struct fake_box *b, const struct store_flags *in)
-{
-	uint64_t bits = in->flags;
-
-	for (size_t i = 0; i < in->nkeywords; i++) {
-		size_t k = 0;
-
-		while (k < STORE_KEYWORDS_MAX && b->mb.keywords[k].n > 0 &&
-		       !str_ieq(b->mb.keywords[k], in->keywords[i]))
-			k++;
-		if (k == STORE_KEYWORDS_MAX)
-			return 0;
-		if (b->mb.keywords[k].n == 0)
-			b->mb.keywords[k] = str_dup(&w->mem, in->keywords[i]);
-		bits |= (uint64_t)1 << (8 + k);
-	}
-	return bits;
 }
 
 enum rc
@@ -398,7 +399,8 @@ store_flags(struct store_client *s, struct arena *a,
 		return RC_TEMP;
 	if (b == NULL)
 		return RC_NOENT;
-	bits = flag_bits(s->w, b, in);
+	if (!flag_bits(s->w, b, in->flags, in->keywords, in->nkeywords, &bits))
+		return RC_DENY;
 	modseq = b->mb.highest_modseq + 1;
 	for (size_t i = 0; i < b->n; i++) {
 		struct store_row *row = &b->msgs[i].row;
@@ -425,10 +427,10 @@ store_flags(struct store_client *s, struct arena *a,
 }
 
 static void
-push_uid(struct arena *a, struct uid_set *set, uint32_t uid)
+push_uid(struct arena *a, size_t max, struct uid_set *set, uint32_t uid)
 {
 	if (set->v == NULL)
-		set->v = arena_calloc(a, FAKE_MSGS, sizeof(*set->v));
+		set->v = arena_calloc(a, max, sizeof(*set->v));
 	if (set->n > 0 && set->v[set->n - 1].hi + 1 == uid)
 		set->v[set->n - 1].hi = uid;
 	else
@@ -456,8 +458,10 @@ store_copy(struct store_client *s, struct arena *a, struct str account,
 
 		if (m->gone != 0 || !imap_uids_have(&uids, m->row.uid))
 			continue;
-		push_uid(a, &out->from, m->row.uid);
-		push_uid(a, &out->to,
+		if (dst->n == s->w->max_msgs)
+			return RC_DENY;
+		push_uid(a, n, &out->from, m->row.uid);
+		push_uid(a, n, &out->to,
 		    add_message(s->w, dst, m->bytes, m->meta, m->row.flags,
 			m->row.internal_date));
 		if (move)
@@ -587,7 +591,7 @@ store_expunged(struct store_view *v, struct arena *a, uint64_t mailbox,
 	*out = (struct uid_set){ 0 };
 	for (size_t i = 0; b != NULL && i < b->n; i++) {
 		if (b->msgs[i].gone > since)
-			push_uid(a, out, b->msgs[i].row.uid);
+			push_uid(a, b->n, out, b->msgs[i].row.uid);
 	}
 	return b == NULL ? RC_NOENT : RC_OK;
 }
