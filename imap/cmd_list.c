@@ -1,6 +1,7 @@
 /*
  * LIST and LSUB (RFC 3501 sections 6.3.8, 6.3.9), with the attributes of
- * RFC 3348 (children) and RFC 6154 (special uses).
+ * RFC 3348 (children) and RFC 6154 (special uses), and the extended LIST of
+ * RFC 5258.
  *
  * Names are sorted with the separator before every other byte, so that what
  * is below a name follows it, and a name has children exactly when the next
@@ -10,10 +11,8 @@
 
 #include <stdlib.h>
 
-#include "imap/mutf7.h"
+#include "imap/list.h"
 #include "imap/name.h"
-
-#define IMAP_PATTERN_MAX 2000u
 
 struct list_entry {
 	struct str name;
@@ -21,10 +20,7 @@ struct list_entry {
 };
 
 struct list {
-	struct str response; /* "LIST" or "LSUB" */
-	bool lsub;
-	bool levels; /* levels without a mailbox are shown */
-	struct str pattern, upper;
+	struct list_query q;
 	struct list_entry *v;
 	size_t n, at;
 };
@@ -63,10 +59,13 @@ count_levels(struct str name)
 	return n;
 }
 
+/* Its name is one of those that are looked at. */
 static bool
-is_wanted(const struct list *l, const struct store_mailbox *mb)
+is_wanted(const struct list_query *q, const struct store_mailbox *mb)
 {
-	return l->lsub ? mb->subscribed : mb->exists;
+	if (q->lsub)
+		return mb->subscribed;
+	return mb->exists || (q->subscribed && mb->subscribed);
 }
 
 /* The mailboxes and every level above them, sorted, each name once. */
@@ -77,12 +76,13 @@ build(struct arena *a, struct list *l, const struct store_mailbox *mbs,
 	size_t total = 0, once = 0;
 
 	for (size_t i = 0; i < nmbs; i++)
-		total += is_wanted(l, &mbs[i]) ? count_levels(mbs[i].name) : 0;
+		total +=
+		    is_wanted(&l->q, &mbs[i]) ? count_levels(mbs[i].name) : 0;
 	l->v = arena_calloc(a, MAX(total, 1), sizeof(*l->v));
 	for (size_t i = 0; i < nmbs; i++) {
 		struct str name = mbs[i].name;
 
-		if (!is_wanted(l, &mbs[i]))
+		if (!is_wanted(&l->q, &mbs[i]))
 			continue;
 		l->v[l->n++] = (struct list_entry){ name, &mbs[i] };
 		for (size_t k = name.n; k-- > 0;) {
@@ -100,14 +100,6 @@ build(struct arena *a, struct list *l, const struct store_mailbox *mbs,
 	l->n = once;
 }
 
-static bool
-matches(const struct list *l, struct str name)
-{
-	if (imap_name_match(l->pattern, name))
-		return true;
-	return str_eq(name, STR("INBOX")) && imap_name_match(l->upper, name);
-}
-
 static void
 attribute(struct imap_out *o, bool *first, struct str name)
 {
@@ -117,29 +109,71 @@ attribute(struct imap_out *o, bool *first, struct str name)
 	imap_out_str(o, name);
 }
 
+/* The selection options speak for it. */
+static bool
+is_selected(const struct list_query *q, const struct list_entry *e)
+{
+	if (e->mb == NULL)
+		return q->levels && !q->subscribed && !q->special;
+	return (!q->subscribed || e->mb->subscribed) &&
+	       (!q->special || e->mb->special_use.n > 0);
+}
+
+static bool
+any_below(const struct list *l, size_t i,
+    bool (*is)(const struct list_query *q, const struct list_entry *e))
+{
+	for (size_t k = i + 1;
+	     k < l->n && imap_name_is_child(l->v[k].name, l->v[i].name); k++) {
+		if (l->v[k].mb != NULL && is(&l->q, &l->v[k]))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_there(const struct list_query *q, const struct list_entry *e)
+{
+	(void)q;
+	return e->mb->exists;
+}
+
+static void
+attributes(struct imap_session *s, const struct list *l, size_t i)
+{
+	const struct store_mailbox *mb = l->v[i].mb;
+	bool first = true;
+
+	if (mb == NULL || (!mb->exists && !l->q.lsub))
+		attribute(&s->out, &first,
+		    l->q.extended ? STR("\\NonExistent") : STR("\\Noselect"));
+	if (l->q.lsub)
+		return;
+	if (mb != NULL && mb->subscribed && l->q.show_subscribed)
+		attribute(&s->out, &first, STR("\\Subscribed"));
+	attribute(&s->out, &first,
+	    any_below(l, i, is_there) ? STR("\\HasChildren")
+				      : STR("\\HasNoChildren"));
+	if (mb != NULL && mb->exists && mb->special_use.n > 0)
+		attribute(&s->out, &first, mb->special_use);
+}
+
 static void
 print(struct imap_session *s, const struct list *l, size_t i)
 {
-	const struct list_entry *e = &l->v[i];
-	bool children =
-	    i + 1 < l->n && imap_name_is_child(l->v[i + 1].name, e->name);
-	struct imap_out *o = &s->out;
-	bool first = true;
+	const struct list_query *q = &l->q;
+	bool below = q->recursive && any_below(l, i, is_selected);
 
-	imap_out_str(o, STR("* "));
-	imap_out_str(o, l->response);
-	imap_out_str(o, STR(" ("));
-	if (e->mb == NULL)
-		attribute(o, &first, STR("\\Noselect"));
-	if (!l->lsub) {
-		attribute(o, &first,
-		    children ? STR("\\HasChildren") : STR("\\HasNoChildren"));
-		if (e->mb != NULL && e->mb->special_use.n > 0)
-			attribute(o, &first, e->mb->special_use);
-	}
-	imap_out_str(o, STR(") \"/\" "));
-	imap_out_astring(o, imap_name_wire(&s->unit, e->name));
-	imap_out_str(o, STR("\r\n"));
+	if (!imap_list_matches(q, l->v[i].name) ||
+	    (!is_selected(q, &l->v[i]) && !below))
+		return;
+	imap_out_str(&s->out, q->lsub ? STR("* LSUB (") : STR("* LIST ("));
+	attributes(s, l, i);
+	imap_out_str(&s->out, STR(") \"/\" "));
+	imap_out_astring(&s->out, imap_name_wire(&s->unit, l->v[i].name));
+	if (below && q->subscribed)
+		imap_out_str(&s->out, STR(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
+	imap_out_str(&s->out, STR("\r\n"));
 }
 
 static enum imap_step
@@ -148,32 +182,11 @@ list_step(struct imap_session *s)
 	struct list *l = s->cur.state;
 
 	while (l->at < l->n) {
-		size_t i = l->at++;
-
-		if (l->v[i].mb == NULL && !l->levels)
-			continue;
-		if (matches(l, l->v[i].name))
-			print(s, l, i);
+		print(s, l, l->at++);
 		if (imap_out_full(&s->out))
 			return STEP_MORE;
 	}
-	return imap_ok(s, l->lsub ? "Lsub completed" : "List completed");
-}
-
-static bool
-parse_pattern(struct arena *a, struct list *l, struct str ref, struct str pat)
-{
-	struct str name;
-	char *up;
-
-	if (imap_mutf7_decode(a, str_cat(a, ref, pat), &name) != RC_OK)
-		return false;
-	l->pattern = imap_name_fold_inbox(a, name);
-	up = arena_alloc(a, name.n + 1);
-	for (size_t i = 0; i < name.n; i++)
-		up[i] = ascii_upper(name.p[i]);
-	l->upper = str_n(up, name.n);
-	return true;
+	return imap_ok(s, l->q.lsub ? "Lsub completed" : "List completed");
 }
 
 static enum imap_step
@@ -182,27 +195,16 @@ list_run(struct imap_session *s, struct imap_parse *args, bool lsub)
 	struct list *l = arena_calloc(&s->mem, 1, sizeof(*l));
 	struct store_mailbox *mbs;
 	struct store_view *rv;
-	struct str ref, pat;
 	size_t n;
 	enum rc rc;
 
-	if (!imap_parse_astring(args, &ref) || !imap_parse_sp(args) ||
-	    !imap_parse_pattern(args, &pat) || !imap_parse_end(args))
+	if (!imap_list_parse(args, lsub, &l->q))
 		return imap_bad(s, "Reference and pattern expected");
-	if (ref.n + pat.n > IMAP_PATTERN_MAX)
-		return imap_no(s, "[LIMIT] Pattern is too long");
-	l->lsub = lsub;
-	l->response = lsub ? STR("LSUB") : STR("LIST");
-	/* section 6.3.9: a level is shown only where "%" stopped at it */
-	l->levels =
-	    !lsub || (str_chr(pat, '%') < pat.n && str_chr(pat, '*') == pat.n);
-	if (pat.n == 0 && !lsub) { /* what separates levels? */
+	if (l->q.separator) {
 		imap_out_str(
 		    &s->out, STR("* LIST (\\Noselect) \"/\" \"\"\r\n"));
 		return imap_ok(s, "List completed");
 	}
-	if (!parse_pattern(&s->mem, l, ref, pat))
-		return imap_ok(s, "No mailbox has such a name");
 	rc = imap_view_of_store(s, &rv);
 	if (rc == RC_OK)
 		rc = store_mailboxes(

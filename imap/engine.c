@@ -30,7 +30,7 @@ static const struct imap_command commands[] = {
 	{ STR_INIT("LIST"), PH_ANY, 0, imap_cmd_list },
 	{ STR_INIT("LSUB"), PH_ANY, 0, imap_cmd_lsub },
 	{ STR_INIT("STATUS"), PH_ANY, 0, imap_cmd_status },
-	{ STR_INIT("APPEND"), PH_ANY, CMD_STREAM, imap_cmd_append },
+	{ STR_INIT("APPEND"), PH_ANY, CMD_STREAM | CMD_READS, imap_cmd_append },
 	/* selected */
 	{ STR_INIT("CHECK"), PH_SELECTED, CMD_NO_ARGS, imap_cmd_noop },
 	{ STR_INIT("CLOSE"), PH_SELECTED, CMD_NO_ARGS | CMD_NO_SYNC,
@@ -39,9 +39,9 @@ static const struct imap_command commands[] = {
 	    imap_cmd_unselect },
 	{ STR_INIT("EXPUNGE"), PH_SELECTED, CMD_UID | CMD_RW,
 	    imap_cmd_expunge },
-	{ STR_INIT("SEARCH"), PH_SELECTED, CMD_UID | CMD_NUMBERS,
+	{ STR_INIT("SEARCH"), PH_SELECTED, CMD_UID | CMD_NUMBERS | CMD_READS,
 	    imap_cmd_search },
-	{ STR_INIT("FETCH"), PH_SELECTED, CMD_UID | CMD_NUMBERS,
+	{ STR_INIT("FETCH"), PH_SELECTED, CMD_UID | CMD_NUMBERS | CMD_READS,
 	    imap_cmd_fetch },
 	{ STR_INIT("STORE"), PH_SELECTED, CMD_UID | CMD_NUMBERS | CMD_RW,
 	    imap_cmd_store },
@@ -165,6 +165,18 @@ imap_engine_precheck(struct imap_session *s, const struct imap_command **out)
 }
 
 static enum imap_step
+run_watched(struct imap_session *s, struct imap_parse *args)
+{
+	struct imap_flight f;
+	enum imap_step step;
+
+	imap_poison_enter(s, &f);
+	step = s->cur.cmd->run(s, args);
+	imap_poison_leave(s, &f);
+	return step;
+}
+
+static enum imap_step
 start(struct imap_session *s, struct str line)
 {
 	struct imap_parse p = { line, &s->mem };
@@ -190,7 +202,9 @@ start(struct imap_session *s, struct str line)
 	} else if (!imap_parse_end(&p) && !imap_parse_sp(&p)) {
 		return imap_bad(s, "Space expected");
 	}
-	return s->cur.cmd->run(s, &p);
+	if (!imap_poison_name(s, line))
+		return imap_no(s, "[SERVERBUG] This command made us fail");
+	return run_watched(s, &p);
 }
 
 static void
@@ -229,13 +243,15 @@ pump_step(struct imap_session *s)
 		return true;
 	}
 	if (!s->cur.syncing) {
-		switch (s->cur.step(s)) {
-		case STEP_DONE:
-			s->cur.syncing = true;
-			break;
-		default:
+		struct imap_flight f;
+		enum imap_step step;
+
+		imap_poison_enter(s, &f);
+		step = s->cur.step(s);
+		imap_poison_leave(s, &f);
+		if (step == STEP_MORE)
 			return false;
-		}
+		s->cur.syncing = true;
 	}
 	return finish_step(s);
 }

@@ -18,11 +18,13 @@ libimap_a_SOURCES = \
 	%D%/fetch.h %D%/fetch_parse.c \
 	%D%/flags.h %D%/flags.c \
 	%D%/gather.h %D%/gather.c \
+	%D%/list.h %D%/list_parse.c \
 	%D%/message.h %D%/message.c \
 	%D%/mutf7.h %D%/mutf7.c \
 	%D%/name.h %D%/name.c \
 	%D%/out.h %D%/out.c \
 	%D%/parse.h %D%/parse.c \
+	%D%/poison.c \
 	%D%/preamble.h %D%/preamble.c \
 	%D%/reply.c \
 	%D%/search.h %D%/search_parse.c %D%/search_match.c %D%/search_text.c \

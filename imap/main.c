@@ -144,7 +144,10 @@ serve(struct main *m)
 		.min_rate = 1,
 		.listeners = &rpc,
 		.nlisteners = 1,
+		.max_per_source = p->conf->imap_sessions_max, /* access */
 	};
+
+	nc.peer_uids = proc_peer_uids(p, &nc.npeer_uids);
 
 	return netd_start(&p->log, &nc);
 }
@@ -172,6 +175,7 @@ main(int argc, char **argv)
 {
 	struct main m = { 0 };
 	AUTO_ARENA a = { 0 };
+	AUTO_FD inflight_fd = -1;
 	const char *write[3] = { NULL, NULL, NULL };
 
 	proc_begin(&m.proc, argc, argv);
@@ -182,6 +186,9 @@ main(int argc, char **argv)
 	m.d.spool = &m.spool;
 	m.spool.dir = str_fmt(&a, "%s/spool", m.proc.conf->run_dir).p;
 	m.spool.memory_max = m.proc.conf->memory_body_max;
+	inflight_fd = proc_take_fd(&m.proc, "inflight");
+	m.d.inflight = inflight_open(inflight_fd);
+	imap_poison_report(&m.proc.log, m.d.inflight);
 	write[0] = m.spool.dir;
 	write[1] = m.proc.conf->data_dir; /* LMDB's lock file */
 	proc_confine(&m.proc, &(struct sandbox){ .write = write });

@@ -108,6 +108,7 @@ on_preamble(struct imap_session *s, struct str data)
 	    STR(" OK [CAPABILITY " IMAP_CAPABILITIES "] Logged in\r\n"));
 	arena_free(&s->mem);
 	s->phase = PH_AUTH;
+	netd_set_class(s->c, true);
 	netd_set_timeout(s->c, (int)s->conf->imap_timeout_s * 1000);
 	return imap_engine_pump(s);
 }

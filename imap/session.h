@@ -23,6 +23,7 @@
 #include "imap/set.h"
 #include "imap/view.h"
 #include "imap/watch.h"
+#include "lib/inflight.h"
 #include "store/reader.h"
 
 #define IMAP_TAG_MAX     255u
@@ -34,7 +35,7 @@
 #define IMAP_UNIT_NS     (10 * 1000000) /* then others get the worker */
 #define IMAP_CAPABILITIES                                                      \
 	"IMAP4rev1 LITERAL+ ID IDLE UNSELECT UIDPLUS MOVE NAMESPACE "          \
-	"CHILDREN SPECIAL-USE"
+	"CHILDREN SPECIAL-USE LIST-EXTENDED"
 
 /* What all sessions share. */
 struct imap_daemon {
@@ -46,6 +47,7 @@ struct imap_daemon {
 	struct imap_accounts *accounts;
 	struct imap_watches *watches;
 	struct imap_spool *spool; /* imap/upload.h */
+	struct inflight *inflight;
 	/* A reference to the settings now. */
 	const struct conf *(*conf_get)(struct imap_daemon *d);
 };
@@ -75,6 +77,7 @@ enum imap_command_flag {
 	CMD_NO_ARGS = 16,  /* nothing behind the name */
 	CMD_UID_ONLY = 32, /* only with UID before it */
 	CMD_STREAM = 64,   /* its last literal goes past the command (APPEND) */
+	CMD_READS = 128,   /* reads messages: watched (poison.c) */
 };
 
 struct imap_command {
@@ -93,7 +96,8 @@ struct imap_cur {
 	enum imap_step (*step)(struct imap_session *s);
 	void (*drop)(struct imap_session *s); /* once, however it ends */
 	void *state;
-	struct str reply; /* "OK ...", set before STEP_DONE */
+	struct str reply;                /* "OK ...", set before STEP_DONE */
+	unsigned char work[INFLIGHT_ID]; /* names it, if watched */
 };
 
 /* How far the news of the selected mailbox have been told. */
@@ -163,6 +167,20 @@ MUST_CHECK struct str imap_engine_precheck(
 void imap_engine_drop(struct imap_session *s);
 /* "* BYE text"; the session closes behind it. */
 void imap_bye(struct imap_session *s, struct str text);
+
+/*
+ * poison.c: commands that read messages are entered in the table of what is
+ * in flight (lib/inflight.h) while a worker runs them.
+ */
+struct imap_flight {
+	bool entered;
+	unsigned slot;
+};
+/* Name the command that begins with `line`; false: it is poison. */
+MUST_CHECK bool imap_poison_name(struct imap_session *s, struct str line);
+void imap_poison_enter(struct imap_session *s, struct imap_flight *f);
+void imap_poison_leave(struct imap_session *s, struct imap_flight *f);
+void imap_poison_report(const struct log *log, struct inflight *table);
 
 /*
  * reply.c: what handlers say.  All return STEP_DONE.

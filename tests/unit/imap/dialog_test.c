@@ -1,8 +1,11 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/unit/imap/dialog.h"
 
 #define CAPS                                                                   \
 	"IMAP4rev1 LITERAL+ ID IDLE UNSELECT UIDPLUS MOVE NAMESPACE CHILDREN " \
-	"SPECIAL-USE"
+	"SPECIAL-USE LIST-EXTENDED"
 #define NOFLAGS "\\Answered \\Flagged \\Deleted \\Seen \\Draft"
 #define SELECTED(exists, recent, unseen, next)                                 \
 	"* FLAGS (" NOFLAGS ")\r\n"                                            \
@@ -531,6 +534,95 @@ mailboxes(void **state)
 	RUN(NULL, turns);
 }
 
+/* RFC 5258, RFC 6154. */
+static void
+extended_list(void **state)
+{
+	static const struct turn turns[] = {
+		{ 0, S("a CREATE p/q/r\r\n"), S("a OK Create completed\r\n") },
+		{ 0, S("a SUBSCRIBE p/q/r\r\n"), S("a OK Completed\r\n") },
+		{ 0, S("a LIST (SPECIAL-USE) \"\" *\r\n"),
+		    S("* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts\r\n"
+		      "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
+		      "* LIST (\\HasNoChildren \\Trash) \"/\" Trash\r\n"
+		      "a OK List completed\r\n") },
+		{ 0, S("a LIST \"\" (Sen% p%) RETURN (SUBSCRIBED)\r\n"),
+		    S("* LIST (\\Subscribed \\HasNoChildren \\Sent) \"/\" "
+		      "Sent\r\n* LIST (\\NonExistent \\HasChildren) \"/\" "
+		      "p\r\na OK List completed\r\n") },
+		{ 0, S("a LIST (SUBSCRIBED) \"\" p*\r\n"),
+		    S("* LIST (\\Subscribed \\HasNoChildren) \"/\" p/q/r\r\n"
+		      "a OK List completed\r\n") },
+		{ 0, S("a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" p%\r\n"),
+		    S("* LIST (\\NonExistent \\HasChildren) \"/\" p "
+		      "(\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+		      "a OK List completed\r\n") },
+		{ 0, S("a DELETE p/q/r\r\n"), S("a OK Delete completed\r\n") },
+		{ 0, S("a LIST (SUBSCRIBED) \"\" p*\r\n"),
+		    S("* LIST (\\NonExistent \\Subscribed \\HasNoChildren) "
+		      "\"/\" p/q/r\r\na OK List completed\r\n") },
+		{ 0, S("a LIST () \"\" \"\"\r\n"),
+		    S("a OK List completed\r\n") },
+		{ 0, S("a LIST (RECURSIVEMATCH) \"\" *\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+		{ 0, S("a LIST (XYZZY) \"\" *\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+		{ 0, S("a LIST \"\" * RETURN (XYZZY)\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+		{ 0, S("a LIST \"\" * RETURN\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+		{ 0, S("a LIST \"\" ()\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+		{ 0, S("a LSUB \"\" (a b)\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+		{ 0, S("a LIST \"\"\r\n"),
+		    S("a BAD Reference and pattern expected\r\n") },
+	};
+
+	(void)state;
+	RUN(NULL, turns);
+}
+
+/* A command that the process died with twice is not tried a third time. */
+static void
+poison_is_refused(void **state)
+{
+	int fd = inflight_make();
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (unsigned life = 0; life < 3; life++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			struct fake_world w;
+			struct fake_client c;
+
+			fake_world_init(&w);
+			inflight_close(&w.d.inflight);
+			w.d.inflight = inflight_open(fd);
+			three_messages(&w);
+			w.deadly = true;
+			fake_connect(&w, &c);
+			fake_send(&c, STR("a SELECT INBOX\r\n"), SIZE_MAX);
+			fake_send(&c, STR("a FETCH 1:2 FLAGS\r\n"), SIZE_MAX);
+			(void)fake_said(&c);
+			fake_send(&c, STR("x FETCH 2 BODY[]\r\n"), SIZE_MAX);
+			_exit(str_eq(fake_said(&c),
+				  STR("x NO [SERVERBUG] This command made "
+				      "us fail\r\n"))
+				  ? 0
+				  : 1);
+		}
+		assert_true(child > 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), life < 2 ? 77 : 0);
+	}
+	close(fd);
+}
+
 static void
 deleted_under_a_session(void **state)
 {
@@ -720,6 +812,8 @@ main(void)
 		cmocka_unit_test(append),
 		cmocka_unit_test(idle_pushes),
 		cmocka_unit_test(mailboxes),
+		cmocka_unit_test(extended_list),
+		cmocka_unit_test(poison_is_refused),
 		cmocka_unit_test(deleted_under_a_session),
 		cmocka_unit_test(store_trouble_is_unavailable),
 		cmocka_unit_test(unreadable_messages),

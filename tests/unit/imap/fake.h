@@ -38,6 +38,7 @@ struct fake_world {
 	unsigned views;  /* open read transactions */
 	unsigned writes; /* calls that changed something */
 	bool down;       /* the store does not answer */
+	bool deadly;     /* reading a message ends the process */
 	bool unreadable; /* message bytes cannot be read */
 	enum rc ticket;
 };

@@ -67,6 +67,13 @@ netd_set_timeout(struct netd_conn *c, int ms)
 	assert(ms >= 1800000);
 }
 
+void
+netd_set_class(struct netd_conn *c, bool authenticated)
+{
+	(void)c;
+	assert(authenticated);
+}
+
 struct netd_waker *
 netd_waker(struct netd_conn *c)
 {

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "mail/meta.h"
 #include "tests/unit/imap/fake.h"
@@ -85,6 +86,7 @@ fake_world_init_small(struct fake_world *w, size_t max_msgs)
 	w->d.reader->w = w;
 	w->d.dir = arena_calloc(&w->mem, 1, sizeof(*w->d.dir));
 	w->d.dir->w = w;
+	w->d.inflight = inflight_open(-1);
 	w->d.accounts = imap_accounts_new(w->d.store);
 	w->d.watches = imap_watches_new();
 	for (size_t i = 0; i < COUNT(defaults); i++) {
@@ -105,6 +107,7 @@ void
 fake_world_free(struct fake_world *w)
 {
 	imap_accounts_free(&w->d.accounts);
+	inflight_close(&w->d.inflight);
 	imap_watches_free(&w->d.watches);
 	arena_free(&w->mem);
 }
@@ -650,6 +653,8 @@ store_msg_read(
 {
 	struct str s = str_sub(m->m->bytes, off, n);
 
+	if (m->w->deadly)
+		_exit(77);
 	if (m->w->unreadable)
 		return RC_TEMP;
 	if (s.n > 0)
