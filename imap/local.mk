@@ -36,3 +36,4 @@ libimap_a_SOURCES = \
 	%D%/upload.h %D%/upload.c \
 	%D%/view.h %D%/view.c \
 	%D%/watch.h %D%/watch.c
+dist_man_MANS += doc/gatepost-imap.8
