@@ -85,7 +85,7 @@ main(int argc, char **argv)
 
 	proc_begin(&p, argc, argv);
 	dir_sasl_setup(&p.log, p.conf);
-	rc.listen_fd = proc_take_fd(&p, "ipc");
+	rc.listen_fd = proc_take_fd(&p, "rpc");
 	rc.uids = proc_peer_uids(&p, &rc.nuids);
 	confine(&p);
 	run.service = dir_service_new(&p.log, p.conf);
