@@ -135,6 +135,8 @@ run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
 		.nqueue = p.nqueue,
 	};
 	dlv_poison_end(j->d, &j->work);
+	log_debug(&j->log, "submit.commit", KVU("delivered", p.nto),
+	    KVU("queued", p.nqueue));
 	/* From here on the request may be answered at any moment. */
 	store_submit_start(j->d->store, &in, r->dl, on_commit, j);
 	return RC_OK;
