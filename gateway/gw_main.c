@@ -156,6 +156,7 @@ main(int argc, char **argv)
 	struct ipc_in in;
 	AUTO_ARENA a = { 0 };
 	const char *write[2] = { NULL, NULL };
+	int status;
 
 	proc_begin(&p, argc, argv);
 	m.gw.log = p.log;
@@ -177,9 +178,13 @@ main(int argc, char **argv)
 	tls_ctx_unref(&tls);
 	if (m.netd == NULL)
 		return 1;
-	return proc_run(&p, &(struct proc_hooks){ .reload = on_reload,
-				.status = on_status,
-				.check = on_check,
-				.stop = on_stop,
-				.ctx = &m });
+	status = proc_run(&p, &(struct proc_hooks){ .reload = on_reload,
+				  .status = on_status,
+				  .check = on_check,
+				  .stop = on_stop,
+				  .ctx = &m });
+	dir_client_free(&m.gw.dir);
+	dlv_client_free(&m.gw.dlv);
+	conf_unref(&m.gw.conf);
+	return status;
 }
