@@ -17,7 +17,7 @@ class Wire:
             (host, port), patience,
             source_address=(source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.data = b""
+        self.rest = b""
         self.sent = self.received = b""  # the transcript, for failures
         if tls_ca:
             self.start_tls(tls_ca, tls_name)
@@ -39,12 +39,12 @@ class Wire:
         try:
             got = self.sock.recv(65536)
         except socket.timeout:
-            raise RigError("no answer; had %r" % self.data[-500:])
+            raise RigError("no answer; had %r" % self.rest[-500:])
         except ConnectionResetError:
             got = b""
         if not got:
             raise Closed("closed; had %r" % self.received[-500:])
-        self.data += got
+        self.rest += got
         self.received += got
         if len(self.received) > 1 << 20:
             self.received = self.received[-4096:]
@@ -53,20 +53,20 @@ class Wire:
         """One line without its CRLF; a line that ends otherwise fails."""
         at = 0
         while True:
-            end = self.data.find(b"\n", at)
+            end = self.rest.find(b"\n", at)
             if end >= 0:
                 break
-            at = len(self.data)
+            at = len(self.rest)
             self._more()
-        line, self.data = self.data[:end + 1], self.data[end + 1:]
+        line, self.rest = self.rest[:end + 1], self.rest[end + 1:]
         if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
             raise RigError("bad line end: %r" % line)
         return line[:-2]
 
     def exactly(self, n):
-        while len(self.data) < n:
+        while len(self.rest) < n:
             self._more()
-        out, self.data = self.data[:n], self.data[n:]
+        out, self.rest = self.rest[:n], self.rest[n:]
         return out
 
     def at_end(self):
@@ -75,7 +75,7 @@ class Wire:
             while True:
                 self._more()
         except Closed:
-            rest, self.data = self.data, b""
+            rest, self.rest = self.rest, b""
             return rest
 
     def close(self):

@@ -25,7 +25,7 @@ def test_what_is_said_before_starttls_is_not_heard(plain):
         reply = c.reply()
         if reply.code == 220:
             c.start_tls(plain.ca)
-            assert c.data == b""
+            assert c.rest == b""
             assert c.cmd("MAIL FROM:<a@client.test>").code == 503
         else:
             assert reply.code >= 500
