@@ -19,6 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include "conf/conf.h"
 #include "lib/proc.h"
 
@@ -317,6 +321,19 @@ next_frame(struct ipc_msg *m)
 	return ipc_recv(PROC_CONTROL_FD, m, deadline_in(START_MS));
 }
 
+/*
+ * Under AddressSanitizer leaks are looked for here, where main's variables
+ * still hold what lives as long as the process; at exit they are gone, and all
+ * of that would be reported.  There is no second look at exit.
+ */
+static void
+look_for_leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_do_leak_check();
+#endif
+}
+
 int
 proc_run(struct proc *p, const struct proc_hooks *hooks)
 {
@@ -346,6 +363,7 @@ proc_run(struct proc *p, const struct proc_hooks *hooks)
 		pthread_join(c.check_thread, NULL);
 	else if (c.check_joinable)
 		_exit(0); /* a check that hangs must not hold the exit */
+	look_for_leaks();
 	pthread_mutex_destroy(&c.send_lock);
 	conf_unref(&p->conf);
 	fd_close(&p->conf_fd);
