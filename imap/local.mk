@@ -37,3 +37,8 @@ libimap_a_SOURCES = \
 	%D%/view.h %D%/view.c \
 	%D%/watch.h %D%/watch.c
 dist_man_MANS += doc/gatepost-imap.8
+
+gplibexec_PROGRAMS += gatepost-imap
+gatepost_imap_SOURCES = %D%/main.c
+gatepost_imap_LDADD = libimap.a libdirclient.a $(STORE_LIBS) $(MAIL_LIBS) \
+	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
