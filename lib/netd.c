@@ -84,7 +84,6 @@ netd_free(struct netd *d)
 	pthread_mutex_destroy(&d->tls_lock);
 	pthread_mutex_destroy(&d->src_lock);
 	pthread_mutex_destroy(&d->pool.lock);
-	pthread_cond_destroy(&d->pool.cond);
 	xfree(d->reactors);
 	xfree(d->listeners);
 	xfree(d->uids);
@@ -129,6 +128,7 @@ struct netd *
 netd_start(const struct log *log, const struct netd_conf *conf)
 {
 	struct netd *d = xcalloc(1, sizeof(*d));
+	pthread_mutexattr_t attr;
 	unsigned running = 0;
 	uint64_t seed;
 	bool ok = true;
@@ -138,8 +138,11 @@ netd_start(const struct log *log, const struct netd_conf *conf)
 	d->tls = tls_ctx_ref(conf->tls);
 	pthread_mutex_init(&d->tls_lock, NULL);
 	pthread_mutex_init(&d->src_lock, NULL);
-	pthread_mutex_init(&d->pool.lock, NULL);
-	pthread_cond_init(&d->pool.cond, NULL);
+	/* Held for a few instructions only: spin before sleeping. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&d->pool.lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 	atomic_init(&d->stop_due, NETD_NEVER);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed = (uint64_t)now_ns();

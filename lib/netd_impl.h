@@ -13,6 +13,7 @@
 #define LIB_NETD_IMPL_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -147,10 +148,10 @@ struct netd_reactor {
 	pthread_t thread;
 	unsigned index;
 	int epfd, evfd;
-	pthread_mutex_t lock; /* the next four */
-	struct netd_conn *back, **back_tail;
-	struct netd_waker *wakes;
-	bool asleep;
+	/* From other threads: newest first, taken all at once. */
+	_Atomic(struct netd_conn *) back;
+	_Atomic(struct netd_waker *) wakes;
+	atomic_bool asleep; /* whoever brings something has to kick */
 	/* the thread's own */
 	struct netd_conn *conns;
 	struct netd_conn *turn; /* run again before the next sleep */
@@ -166,12 +167,19 @@ struct netd_reactor {
 	struct buf spare; /* lent to whoever encrypts */
 };
 
+struct netd_worker {
+	struct netd *d;
+	pthread_t thread;
+	sem_t work;
+	struct netd_worker *next; /* in the pool's idle stack */
+};
+
 struct netd_pool {
 	pthread_mutex_t lock;
-	pthread_cond_t cond;
 	struct netd_conn *head[2], **tail[2]; /* strangers, authenticated */
 	unsigned strangers;                   /* workers busy with strangers */
-	unsigned idle;                        /* workers asleep */
+	struct netd_worker *idle; /* asleep; the one that slept last first */
+	bool waking;              /* one was woken and is not here yet */
 	bool quit;
 };
 
@@ -182,7 +190,7 @@ struct netd {
 	uid_t *uids;
 	char *busy;
 	struct netd_reactor *reactors;
-	pthread_t *workers;
+	struct netd_worker *workers;
 	unsigned nthreads; /* workers started */
 	struct netd_pool pool;
 	pthread_mutex_t tls_lock;

@@ -4,6 +4,11 @@
  * strangers whose back-end hangs leaves somebody for people at work.
  * Strangers are not starved either: every eighth unit is theirs if they wait.
  *
+ * Idle workers form a stack, so that the one whose cache is warm works next.
+ * Only one of them is being woken at a time; it wakes another if it finds more
+ * than one session waiting.  A burst of short units is thus eaten by few
+ * workers, and one of long units still gets all of them.
+ *
  * A worker goes on with the next unit of the same session when it is there
  * already, up to NETD_UNITS: pipelined commands cost no trip to the reactor.
  */
@@ -61,11 +66,25 @@ pop(struct netd *d, unsigned turn)
 	return c;
 }
 
+/* With the lock held: somebody to wake, if there is a need. */
+static struct netd_worker *
+to_wake(struct netd_pool *p)
+{
+	struct netd_worker *w = p->idle;
+
+	if (w == NULL || p->waking ||
+	    (p->head[0] == NULL && p->head[1] == NULL))
+		return NULL;
+	p->idle = w->next;
+	p->waking = true;
+	return w;
+}
+
 void
 netd_pool_submit(struct netd_conn *c, enum netd_job job)
 {
 	struct netd_pool *p = &c->d->pool;
-	bool wake;
+	struct netd_worker *w;
 
 	assert(!c->out);
 	c->out = true;
@@ -73,10 +92,10 @@ netd_pool_submit(struct netd_conn *c, enum netd_job job)
 	c->due = NETD_NEVER;
 	pthread_mutex_lock(&p->lock);
 	push(p, c);
-	wake = p->idle > 0;
+	w = to_wake(p);
 	pthread_mutex_unlock(&p->lock);
-	if (wake)
-		pthread_cond_signal(&p->cond);
+	if (w != NULL)
+		sem_post(&w->work);
 }
 
 size_t
@@ -190,10 +209,24 @@ work(struct netd_conn *c)
 	netd_reactor_return(c);
 }
 
+/* With the lock held, and again when this returns. */
+static void
+sleep_on(struct netd_pool *p, struct netd_worker *w)
+{
+	w->next = p->idle;
+	p->idle = w;
+	pthread_mutex_unlock(&p->lock);
+	while (sem_wait(&w->work) < 0)
+		continue; /* EINTR */
+	pthread_mutex_lock(&p->lock);
+	p->waking = false;
+}
+
 static void *
 worker_main(void *arg)
 {
-	struct netd *d = arg;
+	struct netd_worker *w = arg, *other;
+	struct netd *d = w->d;
 	struct netd_pool *p = &d->pool;
 	unsigned turn = 0;
 
@@ -205,14 +238,15 @@ worker_main(void *arg)
 		if (c == NULL) {
 			if (p->quit)
 				break;
-			p->idle++;
-			pthread_cond_wait(&p->cond, &p->lock);
-			p->idle--;
+			sleep_on(p, w);
 			continue;
 		}
 		stranger = !c->authenticated;
 		p->strangers += stranger;
+		other = to_wake(p);
 		pthread_mutex_unlock(&p->lock);
+		if (other != NULL)
+			sem_post(&other->work);
 		work(c);
 		pthread_mutex_lock(&p->lock);
 		p->strangers -= stranger;
@@ -234,8 +268,11 @@ netd_pool_start(struct netd *d)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	while (ok && d->nthreads < d->conf.workers) {
-		ok = pthread_create(
-			 &d->workers[d->nthreads], &attr, worker_main, d) == 0;
+		struct netd_worker *w = &d->workers[d->nthreads];
+
+		w->d = d;
+		sem_init(&w->work, 0, 0);
+		ok = pthread_create(&w->thread, &attr, worker_main, w) == 0;
 		if (ok)
 			d->nthreads++;
 	}
@@ -246,11 +283,18 @@ netd_pool_start(struct netd *d)
 void
 netd_pool_stop(struct netd *d)
 {
+	struct netd_worker *w;
+
 	pthread_mutex_lock(&d->pool.lock);
 	d->pool.quit = true;
+	while ((w = d->pool.idle) != NULL) {
+		d->pool.idle = w->next;
+		sem_post(&w->work);
+	}
 	pthread_mutex_unlock(&d->pool.lock);
-	pthread_cond_broadcast(&d->pool.cond);
-	for (unsigned i = 0; i < d->nthreads; i++)
-		pthread_join(d->workers[i], NULL);
+	for (unsigned i = 0; i < d->nthreads; i++) {
+		pthread_join(d->workers[i].thread, NULL);
+		sem_destroy(&d->workers[i].work);
+	}
 	xfree(d->workers);
 }

@@ -1,6 +1,6 @@
 /*
  * The loop.  Three things give a reactor work: its epoll set, sessions that
- * come back from workers, and wakers.  The last two are lists behind one lock;
+ * come back from workers, and wakers.  The last two are lock-free lists;
  * the eventfd is written only if the reactor sleeps or is about to, so a busy
  * reactor costs its workers no system call.  The eventfd is edge triggered and
  * never read.
@@ -29,45 +29,36 @@ netd_reactor_kick(struct netd_reactor *r)
 		continue;
 }
 
-/* Taken with the lock held: does somebody have to write the eventfd? */
-static bool
-was_asleep(struct netd_reactor *r)
+/* Something was put on a list: does this thread have to wake the reactor? */
+static void
+brought(struct netd_reactor *r)
 {
-	bool asleep = r->asleep;
-
-	r->asleep = false;
-	return asleep;
+	if (atomic_load(&r->asleep) && atomic_exchange(&r->asleep, false))
+		netd_reactor_kick(r);
 }
 
 void
 netd_reactor_return(struct netd_conn *c)
 {
 	struct netd_reactor *r = c->r;
-	bool kick;
+	struct netd_conn *head = atomic_load(&r->back);
 
-	pthread_mutex_lock(&r->lock);
-	c->qnext = NULL;
-	*r->back_tail = c;
-	r->back_tail = &c->qnext;
-	kick = was_asleep(r);
-	pthread_mutex_unlock(&r->lock);
-	if (kick)
-		netd_reactor_kick(r);
+	do {
+		c->qnext = head;
+	} while (!atomic_compare_exchange_weak(&r->back, &head, c));
+	brought(r);
 }
 
 /* The waker's lock is held, so its session and this reactor live. */
 void
 netd_reactor_wake(struct netd_reactor *r, struct netd_waker *w)
 {
-	bool kick;
+	struct netd_waker *head = atomic_load(&r->wakes);
 
-	pthread_mutex_lock(&r->lock);
-	w->next = r->wakes;
-	r->wakes = w;
-	kick = was_asleep(r);
-	pthread_mutex_unlock(&r->lock);
-	if (kick)
-		netd_reactor_kick(r);
+	do {
+		w->next = head;
+	} while (!atomic_compare_exchange_weak(&r->wakes, &head, w));
+	brought(r);
 }
 
 void
@@ -98,6 +89,20 @@ woken(struct netd_waker *w)
 	netd_waker_unref(&w);
 }
 
+/* Who came back first goes first. */
+static struct netd_conn *
+reversed(struct netd_conn *c)
+{
+	struct netd_conn *out = NULL, *next;
+
+	for (; c != NULL; c = next) {
+		next = c->qnext;
+		c->qnext = out;
+		out = c;
+	}
+	return out;
+}
+
 /* Sessions that used up their turn, then what others have brought. */
 static void
 take_lists(struct netd_reactor *r)
@@ -106,15 +111,8 @@ take_lists(struct netd_reactor *r)
 	struct netd_waker *w, *wnext;
 
 	r->turn = NULL;
-	pthread_mutex_lock(&r->lock);
-	c = r->back;
-	w = r->wakes;
-	r->back = NULL;
-	r->back_tail = &r->back;
-	r->wakes = NULL;
-	r->asleep = false;
-	pthread_mutex_unlock(&r->lock);
-
+	c = reversed(atomic_exchange(&r->back, NULL));
+	w = atomic_exchange(&r->wakes, NULL);
 	for (; turn != NULL; turn = next) {
 		next = turn->qnext;
 		turn->again = false;
@@ -160,6 +158,7 @@ sleep_and_run(struct netd_reactor *r, int timeout)
 
 	if (n < 0 && errno != EINTR)
 		panic("epoll_wait: errno %d", errno);
+	atomic_store_explicit(&r->asleep, false, memory_order_relaxed);
 	r->now = netd_now();
 	for (int i = 0; i < n; i++) {
 		uintptr_t p = (uintptr_t)e[i].data.u64;
@@ -193,11 +192,16 @@ sleep_time(struct netd_reactor *r)
 
 		timeout = timeout < 0 ? left : MIN(timeout, left);
 	}
-	pthread_mutex_lock(&r->lock);
-	work = r->back != NULL || r->wakes != NULL || r->turn != NULL ||
+	/*
+	 * First say so, then look: whoever brings something does it the other
+	 * way round.
+	 */
+	atomic_store(&r->asleep, true);
+	work = atomic_load(&r->back) != NULL ||
+	       atomic_load(&r->wakes) != NULL || r->turn != NULL ||
 	       (stop != NETD_NEVER && !r->stopping);
-	r->asleep = !work;
-	pthread_mutex_unlock(&r->lock);
+	if (work)
+		atomic_store(&r->asleep, false);
 	return work ? 0 : timeout;
 }
 
@@ -267,8 +271,6 @@ netd_reactor_init(struct netd_reactor *r, struct netd *d)
 		.data.u64 = NETD_TAG_KICK };
 
 	r->d = d;
-	r->back_tail = &r->back;
-	pthread_mutex_init(&r->lock, NULL);
 	r->scratch = xmalloc(NETD_SCRATCH);
 	r->plain = xmalloc((size_t)2 * NETD_SCRATCH);
 	r->epfd = epoll_create1(EPOLL_CLOEXEC);
@@ -281,16 +283,15 @@ netd_reactor_init(struct netd_reactor *r, struct netd *d)
 void
 netd_reactor_free(struct netd_reactor *r)
 {
-	struct netd_waker *w;
+	struct netd_waker *w = atomic_exchange(&r->wakes, NULL), *next;
 
 	assert(r->conns == NULL);
-	while ((w = r->wakes) != NULL) {
-		r->wakes = w->next;
+	for (; w != NULL; w = next) {
+		next = w->next;
 		netd_waker_unref(&w);
 	}
 	fd_close(&r->epfd);
 	fd_close(&r->evfd);
-	pthread_mutex_destroy(&r->lock);
 	xfree(r->scratch);
 	xfree(r->plain);
 	xfree(r->heap);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -394,6 +395,7 @@ client_open(struct client *c, struct rig *r, unsigned listener)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct timeval tv = { PATIENCE_MS / 1000, 0 };
+	const int one = 1;
 
 	*c = (struct client){ 0 };
 	if (listener == 2) {
@@ -405,6 +407,7 @@ client_open(struct client *c, struct rig *r, unsigned listener)
 		c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		must(connect(c->fd, (void *)&in, sizeof(in)) == 0, "connect");
 	}
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 }
