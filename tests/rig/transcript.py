@@ -133,7 +133,7 @@ class Player:
                 if pipelined:
                     batch += data
                 else:
-                    self.wire.send(data, self.mode == "bytes")
+                    self.send(data)
             elif step.kind in ("S:", "S>", "S..."):
                 # the greeting is waited for in every mode
                 if pipelined and spoken:
@@ -149,12 +149,15 @@ class Player:
                     self.closed(step)
         self.flush(batch)
 
+    def send(self, data):
+        """A server may have closed: what is expected next tells."""
+        try:
+            self.wire.send(data, self.mode == "bytes")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
     def flush(self, batch):
-        if batch:
-            try:
-                self.wire.send(batch)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # what was expected before tells whether that is right
+        self.send(batch)
         for step in self.expected:
             self.expect(step)
         self.expected = []
