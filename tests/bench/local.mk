@@ -7,3 +7,6 @@ noinst_PROGRAMS += %D%/netd_bench
 	tests/unit/lib/netd_rig.h tests/unit/lib/netd_rig.c
 %C%_netd_bench_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 endif
+noinst_PROGRAMS += %D%/ipc_bench
+%C%_ipc_bench_SOURCES = %D%/ipc_bench.c
+%C%_ipc_bench_LDADD = $(LIB_LIBS)

@@ -5,6 +5,7 @@
 fuzz_programs = \
 	%D%/addr_fuzz \
 	%D%/addrlist_fuzz \
+	%D%/conf_fuzz \
 	%D%/date_fuzz \
 	%D%/decode_fuzz \
 	%D%/dlv_submit_fuzz \
@@ -13,6 +14,7 @@ fuzz_programs = \
 	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
 	%D%/imap_fuzz \
+	%D%/ipc_fuzz \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/preamble_fuzz \
@@ -80,3 +82,9 @@ endif
 %C%_preamble_fuzz_SOURCES = %D%/preamble_fuzz.c $(fuzz_main)
 %C%_preamble_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_preamble_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_conf_fuzz_SOURCES = %D%/conf_fuzz.c $(fuzz_main)
+%C%_conf_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_conf_fuzz_LDADD = $(CONF_LIBS)
+%C%_ipc_fuzz_SOURCES = %D%/ipc_fuzz.c $(fuzz_main)
+%C%_ipc_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_ipc_fuzz_LDADD = $(CONF_LIBS)
