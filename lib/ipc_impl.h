@@ -54,6 +54,9 @@ MUST_CHECK enum rc ipc_send_frame(
  */
 long ipc_send_some(int fd, const struct ipc_msg *m, size_t off, int flags);
 
+struct iovec;
+long ipc_send_iov(int fd, struct iovec *iov, size_t n, int flags);
+
 #define IPC_SLICE_MS 100
 
 /* Blocking socket with SO_RCVTIMEO and SO_SNDTIMEO of one slice; -1 errno. */

@@ -48,6 +48,18 @@ ipc_send_some(int fd, const struct ipc_msg *m, size_t off, int flags)
 	return n;
 }
 
+long
+ipc_send_iov(int fd, struct iovec *iov, size_t niov, int flags)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
+	ssize_t n;
+
+	do {
+		n = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
 enum rc
 ipc_send_frame(int fd, const struct ipc_msg *m, struct deadline dl, bool slices)
 {

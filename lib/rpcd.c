@@ -11,8 +11,10 @@
  * kernel joins pieces unless they carry descriptors), so no second recvmsg is
  * needed to find that out.
  *
- * When one read brings several requests, the worker keeps the first and
- * queues the rest for the others, waking them by a semaphore eventfd.
+ * When one read brings several requests, the worker keeps the first, queues
+ * the rest, and wakes one other; who finds more in the queue wakes the next.
+ * So requests that block spread over the workers, and quick ones are done by
+ * the first before the second is awake.
  *
  * Events name a slot and its generation, not a pointer: an event may be in
  * one worker's hands while another closes the connection.
@@ -124,29 +126,52 @@ item_free(struct rpcd *d, struct rpcd_item *item, bool live)
 	xfree(item);
 }
 
-void
-rpcd_reply(struct rpcd_req *r, enum rc rc)
+/* The answer's frame; one that is too big becomes RC_TEMP. */
+static void
+seal_reply(struct rpcd_req *r, enum rc rc)
 {
-	struct rpcd_conn *c = r->conn;
-	struct rpcd *d = r->rpcd;
 	struct ipc_msg *m = &r->out;
 
 	m->op = r->op;
 	m->id = r->id;
 	m->extra = (uint32_t)rc;
-	if (ipc_seal(m) != RC_OK) {
-		log_error(&d->log, "rpc.reply_too_big", KVC("service", d->name),
-		    KVU("op", r->op));
-		ipc_msg_free(m);
-		ipc_msg_init(m, r->op);
-		m->id = r->id;
-		m->extra = RC_TEMP;
-		if (ipc_seal(m) != RC_OK)
-			panic("an empty answer does not fit");
-	}
-	rpcd_conn_send(c, m);
-	item_free(d, (struct rpcd_item *)r, true);
+	if (ipc_seal(m) == RC_OK)
+		return;
+	log_error(&r->rpcd->log, "rpc.reply_too_big",
+	    KVC("service", r->rpcd->name), KVU("op", r->op));
+	ipc_msg_free(m);
+	ipc_msg_init(m, r->op);
+	m->id = r->id;
+	m->extra = RC_TEMP;
+	if (ipc_seal(m) != RC_OK)
+		panic("an empty answer does not fit");
+}
+
+void
+rpcd_reply(struct rpcd_req *r, enum rc rc)
+{
+	struct rpcd_conn *c = r->conn;
+
+	seal_reply(r, rc);
+	rpcd_conn_send(c, &r->out);
+	item_free(r->rpcd, (struct rpcd_item *)r, true);
 	rpcd_conn_put(c);
+}
+
+void
+rpcd_reply_all(struct rpcd_req *const *r, const enum rc *rc, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		seal_reply(r[i], rc[i]);
+		rpcd_conn_queue(r[i]->conn, &r[i]->out);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct rpcd_conn *c = r[i]->conn;
+
+		rpcd_conn_flush(c); /* the first one sends for all */
+		item_free(r[i]->rpcd, (struct rpcd_item *)r[i], true);
+		rpcd_conn_put(c);
+	}
 }
 
 static void
@@ -380,22 +405,21 @@ give_back(struct rpcd *d, struct rpcd_conn *c, bool *again)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/*
+ * The eventfd is edge-triggered and never read: each write wakes one worker.
+ */
 static void
-queue_rest(
-    struct rpcd *d, struct rpcd_item *rest, struct rpcd_item **tail, unsigned n)
+wake_one(struct rpcd *d)
 {
-	uint64_t count = n;
+	uint64_t one = 1;
 
-	pthread_mutex_lock(&d->lock);
-	*d->queue_tail = rest;
-	d->queue_tail = tail;
-	pthread_mutex_unlock(&d->lock);
-	if (write(d->work_fd, &count, sizeof(count)) != sizeof(count))
+	if (write(d->work_fd, &one, sizeof(one)) != sizeof(one))
 		panic("eventfd: errno %d", errno);
 }
 
+/* *more: there is work for another worker. */
 static struct rpcd_item *
-queue_pop(struct rpcd *d)
+queue_pop(struct rpcd *d, bool *more)
 {
 	struct rpcd_item *item;
 
@@ -407,8 +431,20 @@ queue_pop(struct rpcd *d)
 			d->queue_tail = &d->queue;
 		item->next = NULL;
 	}
+	*more = d->queue != NULL;
 	pthread_mutex_unlock(&d->lock);
 	return item;
+}
+
+/* Until nothing is left: quick requests never wait for another thread. */
+static void
+run_queue(struct rpcd *d, void *worker)
+{
+	struct rpcd_item *item;
+	bool more;
+
+	while (!d->stop && (item = queue_pop(d, &more)) != NULL)
+		run(d, item, worker);
 }
 
 static void
@@ -437,14 +473,19 @@ on_conn(struct rpcd *d, const struct epoll_event *ev, void *worker)
 		n++;
 	if (n == 0)
 		return;
-	pthread_mutex_lock(&d->lock);
-	d->live += n;
-	pthread_mutex_unlock(&d->lock);
 	rest = head->next;
 	head->next = NULL;
+	pthread_mutex_lock(&d->lock);
+	d->live += n;
+	if (n > 1) {
+		*d->queue_tail = rest;
+		d->queue_tail = tail;
+	}
+	pthread_mutex_unlock(&d->lock);
 	if (n > 1)
-		queue_rest(d, rest, tail, n - 1);
+		wake_one(d);
 	run(d, head, worker);
+	run_queue(d, worker);
 }
 
 /* Somebody began a frame and does not go on: end the connection. */
@@ -467,16 +508,26 @@ check_partials(struct rpcd *d)
 static void
 on_work(struct rpcd *d, void *worker)
 {
-	uint64_t one;
 	struct rpcd_item *item;
+	bool more;
 
-	if (d->stop)
+	if (d->stop || (item = queue_pop(d, &more)) == NULL)
 		return;
-	if (read(d->work_fd, &one, sizeof(one)) != sizeof(one))
-		return; /* another one was quicker */
-	item = queue_pop(d);
-	if (item != NULL)
-		run(d, item, worker);
+	if (more)
+		wake_one(d);
+	run(d, item, worker);
+	run_queue(d, worker);
+}
+
+/* What had been read and nobody had begun: the client asks again. */
+static void
+drop_queue(struct rpcd *d)
+{
+	struct rpcd_item *item;
+	bool more;
+
+	while ((item = queue_pop(d, &more)) != NULL)
+		rpcd_reply(&item->r, RC_TEMP);
 }
 
 static void *
@@ -505,8 +556,14 @@ worker_main(void *arg)
 		else
 			on_conn(d, &ev, worker);
 	}
+	wake_one(d);
+	drop_queue(d);
 	if (conf->worker_free != NULL)
 		conf->worker_free(conf->ctx, worker);
+	pthread_mutex_lock(&d->lock);
+	if (--d->running == 0)
+		pthread_cond_broadcast(&d->idle);
+	pthread_mutex_unlock(&d->lock);
 	rpcd_release(d);
 	return NULL;
 }
@@ -543,13 +600,14 @@ rpcd_start(const struct log *log, const struct rpcd_conf *conf)
 	pthread_cond_init(&d->idle, &attr);
 	pthread_condattr_destroy(&attr);
 	d->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	d->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	d->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->epoll_fd < 0 || d->work_fd < 0 ||
 	    fcntl(conf->listen_fd, F_SETFL, O_NONBLOCK) < 0)
 		panic("rpcd: errno %d", errno);
 	watch(d, conf->listen_fd, RPCD_SLOT_LISTEN, EPOLLEXCLUSIVE);
-	watch(d, d->work_fd, RPCD_SLOT_WORK, 0);
+	watch(d, d->work_fd, RPCD_SLOT_WORK, EPOLLET);
 	atomic_init(&d->refs, conf->workers + 1);
+	d->running = conf->workers;
 	d->threads = xcalloc(conf->workers, sizeof(*d->threads));
 	for (unsigned i = 0; i < conf->workers; i++)
 		if (pthread_create(&d->threads[i], NULL, worker_main, d) != 0)
@@ -557,36 +615,28 @@ rpcd_start(const struct log *log, const struct rpcd_conf *conf)
 	return d;
 }
 
-/* What had been read and nobody had begun: the client asks again. */
-static void
-drop_queue(struct rpcd *d)
-{
-	struct rpcd_item *item;
-
-	while ((item = queue_pop(d)) != NULL)
-		rpcd_reply(&item->r, RC_TEMP);
-}
-
 void
 rpcd_stop(struct rpcd **dp, struct deadline dl)
 {
 	struct rpcd *d = *dp;
 	struct timespec ts = { dl.at_ns / 1000000000, dl.at_ns % 1000000000 };
-	uint64_t many = d->conf.workers;
+	bool left;
 	int n = 0;
 
 	*dp = NULL;
 	atomic_store(&d->stop, true);
-	if (write(d->work_fd, &many, sizeof(many)) != sizeof(many))
-		panic("eventfd: errno %d", errno);
+	wake_one(d); /* who leaves wakes the next */
 	drop_queue(d);
 	pthread_mutex_lock(&d->lock);
-	while (d->live > 0 && n == 0)
+	while ((d->live > 0 || d->running > 0) && n == 0)
 		n = pthread_cond_timedwait(&d->idle, &d->lock, &ts);
+	left = d->running == 0;
 	pthread_mutex_unlock(&d->lock);
+	/* A handler that hangs must not hold the stop; the process ends. */
 	for (unsigned i = 0; i < d->conf.workers; i++)
-		if (pthread_clockjoin_np(
-			d->threads[i], NULL, CLOCK_MONOTONIC, &ts) != 0)
+		if (left)
+			pthread_join(d->threads[i], NULL);
+		else
 			pthread_detach(d->threads[i]);
 	for (uint32_t i = 0; i < d->conf.max_conns; i++) {
 		struct rpcd_conn *c;

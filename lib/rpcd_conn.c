@@ -1,13 +1,16 @@
 /*
  * The output of a connection.  An answer is sent by whoever has it, without
- * waiting; what the socket does not take is queued (bounded) and sent by a
- * worker when the peer has read.  EPOLLOUT is asked for only then: asked for
- * always, it would wake a worker for every answer that a peer reads.
+ * waiting.  One thread sends at a time (`sending`); who comes meanwhile queues
+ * its answer and leaves, and the one that sends takes it along, several in
+ * one sendmsg.  What the socket does not take stays queued (bounded) and is
+ * sent by a worker when the peer has read.  EPOLLOUT is asked for only then:
+ * asked for always, it would wake a worker for every answer that a peer reads.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lib/rpcd_impl.h"
@@ -61,68 +64,160 @@ kill_conn(struct rpcd_conn *c)
 	shutdown(c->fd, SHUT_RDWR);
 }
 
-/* Bytes taken, 0 if the socket is full; false: the peer has gone. */
+/* Under out_lock: the message moves into the queue; false: it is too full. */
 static bool
-try_send(struct rpcd_conn *c, const struct ipc_msg *m, size_t *off)
+enqueue(struct rpcd_conn *c, struct ipc_msg *m)
 {
-	while (*off < m->b.n) {
-		long n = ipc_send_some(c->fd, m, *off, MSG_DONTWAIT);
+	struct rpcd_out *o;
 
-		if (n < 0)
-			return errno == EAGAIN;
-		*off += (size_t)n;
+	if (c->dead || c->out_bytes + m->b.n > RPCD_OUT_MAX) {
+		kill_conn(c);
+		return false;
 	}
+	o = xmalloc(sizeof(*o));
+	*o = (struct rpcd_out){ .m = *m };
+	ipc_msg_init(m, m->op);
+	if (c->out == NULL)
+		c->out_tail = &c->out;
+	*c->out_tail = o;
+	c->out_tail = &o->next;
+	c->out_bytes += o->m.b.n;
 	return true;
+}
+
+/* What one sendmsg may take: descriptors go with the first frame alone. */
+static size_t
+gather(struct rpcd_conn *c, struct iovec *iov)
+{
+	size_t n = 0;
+
+	for (struct rpcd_out *o = c->out; o != NULL && n < RPCD_GATHER;
+	     o = o->next) {
+		if (n > 0 && o->m.nfds > 0)
+			break;
+		iov[n++] =
+		    (struct iovec){ o->m.b.p + o->off, o->m.b.n - o->off };
+		if (o->m.nfds > 0)
+			break;
+	}
+	return n;
+}
+
+/* Under out_lock: so many bytes have been taken. */
+static void
+consume(struct rpcd_conn *c, size_t n)
+{
+	while (c->out != NULL && n > 0) {
+		struct rpcd_out *o = c->out;
+		size_t left = o->m.b.n - o->off;
+
+		if (n < left) {
+			o->off += n;
+			return;
+		}
+		n -= left;
+		c->out = o->next;
+		c->out_bytes -= o->m.b.n;
+		ipc_msg_free(&o->m);
+		xfree(o);
+	}
+}
+
+/*
+ * By the one that set `sending`, under out_lock, which is let go during each
+ * send: others queue meanwhile, and find their answers sent with ours.
+ */
+static void
+drain(struct rpcd_conn *c)
+{
+	while (c->out != NULL && !c->dead) {
+		struct iovec iov[RPCD_GATHER];
+		const struct rpcd_out *first = c->out;
+		size_t niov = gather(c, iov);
+		bool single = first->m.nfds > 0 && first->off == 0;
+		long n;
+
+		pthread_mutex_unlock(&c->out_lock);
+		n = single ? ipc_send_some(c->fd, &first->m, 0, MSG_DONTWAIT)
+			   : ipc_send_iov(c->fd, iov, niov, MSG_DONTWAIT);
+		pthread_mutex_lock(&c->out_lock);
+		if (n < 0 && errno == EAGAIN) {
+			c->armed = true;
+			want_out(c, true);
+			break;
+		}
+		if (n < 0) {
+			kill_conn(c);
+			break;
+		}
+		consume(c, (size_t)n);
+	}
+	if (c->out == NULL && c->armed) {
+		c->armed = false;
+		want_out(c, false);
+	}
+	c->sending = false;
+}
+
+/* Under out_lock, not sending, nothing queued: straight from the message. */
+static void
+send_first(struct rpcd_conn *c, struct ipc_msg *m)
+{
+	long n;
+
+	c->sending = true;
+	pthread_mutex_unlock(&c->out_lock);
+	n = ipc_send_some(c->fd, m, 0, MSG_DONTWAIT);
+	pthread_mutex_lock(&c->out_lock);
+	if (n < 0 && errno != EAGAIN) {
+		kill_conn(c);
+	} else if (n < (long)m->b.n) {
+		/* The rest goes before what others queued meanwhile. */
+		struct rpcd_out *o = xmalloc(sizeof(*o));
+
+		*o = (struct rpcd_out){
+			.m = *m, .off = n > 0 ? (size_t)n : 0, .next = c->out
+		};
+		ipc_msg_init(m, m->op);
+		if (c->out == NULL)
+			c->out_tail = &o->next;
+		c->out = o;
+		c->out_bytes += o->m.b.n;
+	}
+	drain(c);
 }
 
 bool
 rpcd_conn_send(struct rpcd_conn *c, struct ipc_msg *m)
 {
-	size_t off = 0;
-	bool ok;
+	bool ok = true;
 
 	pthread_mutex_lock(&c->out_lock);
-	ok = !c->dead && c->out_bytes + m->b.n <= RPCD_OUT_MAX;
-	if (ok && c->out == NULL)
-		ok = try_send(c, m, &off);
-	if (!ok) {
-		kill_conn(c);
-	} else if (off < m->b.n) {
-		struct rpcd_out *o = xmalloc(sizeof(*o));
-
-		*o = (struct rpcd_out){ .m = *m, .off = off };
-		ipc_msg_init(m, m->op);
-		if (c->out == NULL)
-			c->out_tail = &c->out;
-		*c->out_tail = o;
-		c->out_tail = &o->next;
-		c->out_bytes += o->m.b.n;
-		if (c->out == o)
-			want_out(c, true);
-	}
+	if (c->out == NULL && !c->sending && !c->dead)
+		send_first(c, m);
+	else
+		ok = enqueue(c, m);
+	ok = ok && !c->dead;
 	pthread_mutex_unlock(&c->out_lock);
 	return ok;
+}
+
+void
+rpcd_conn_queue(struct rpcd_conn *c, struct ipc_msg *m)
+{
+	pthread_mutex_lock(&c->out_lock);
+	if (!enqueue(c, m))
+		ipc_msg_free(m);
+	pthread_mutex_unlock(&c->out_lock);
 }
 
 void
 rpcd_conn_flush(struct rpcd_conn *c)
 {
 	pthread_mutex_lock(&c->out_lock);
-	while (c->out != NULL && !c->dead) {
-		struct rpcd_out *o = c->out;
-
-		if (!try_send(c, &o->m, &o->off)) {
-			kill_conn(c);
-			break;
-		}
-		if (o->off < o->m.b.n)
-			break;
-		c->out = o->next;
-		c->out_bytes -= o->m.b.n;
-		ipc_msg_free(&o->m);
-		xfree(o);
-		if (c->out == NULL)
-			want_out(c, false);
+	if (!c->sending && c->out != NULL && !c->dead) {
+		c->sending = true;
+		drain(c);
 	}
 	pthread_mutex_unlock(&c->out_lock);
 }
@@ -146,7 +241,6 @@ rpcd_conn_unref(struct rpcd_conn **conn)
 enum rc
 rpcd_push(struct rpcd_conn *c, struct ipc_msg *m)
 {
-	size_t off = 0;
 	bool ok;
 
 	m->id = 0;
@@ -154,10 +248,15 @@ rpcd_push(struct rpcd_conn *c, struct ipc_msg *m)
 	if (ipc_seal(m) != RC_OK)
 		return RC_BAD;
 	pthread_mutex_lock(&c->out_lock);
-	ok =
-	    !c->dead && c->out == NULL && try_send(c, m, &off) && off == m->b.n;
-	if (!ok)
+	if (c->dead || c->armed)
+		kill_conn(c); /* it does not keep up */
+	else if (c->out == NULL && !c->sending)
+		send_first(c, m);
+	else if (!enqueue(c, m))
 		kill_conn(c);
+	if (c->armed)
+		kill_conn(c);
+	ok = !c->dead;
 	pthread_mutex_unlock(&c->out_lock);
 	return ok ? RC_OK : RC_TEMP;
 }

@@ -20,6 +20,7 @@
 #define RPCD_OUT_MAX     (2u * IPC_FRAME_MAX) /* unread answers, bytes */
 #define RPCD_KEPT_MAX    64u /* requests kept for the next use */
 #define RPCD_KEPT_BYTES  65536u
+#define RPCD_GATHER      16 /* frames in one sendmsg */
 #define RPCD_EVENTS      8
 #define RPCD_SLOT_LISTEN UINT32_MAX
 #define RPCD_SLOT_WORK   (UINT32_MAX - 1)
@@ -47,7 +48,9 @@ struct rpcd_conn {
 	pthread_mutex_t out_lock;
 	struct rpcd_out *out, **out_tail;
 	size_t out_bytes;
-	bool dead; /* under out_lock: nothing more can be sent */
+	bool sending; /* one thread is */
+	bool armed;   /* the socket was full: a worker goes on */
+	bool dead;    /* nothing more can be sent */
 };
 
 struct rpcd_slot {
@@ -67,7 +70,7 @@ struct rpcd {
 	char name[32];
 	uid_t *uids;
 	int epoll_fd;
-	int work_fd; /* semaphore: items in the queue, or stop */
+	int work_fd; /* written: there is work in the queue, or stop */
 	pthread_t *threads;
 	atomic_uint refs;
 	pthread_mutex_t lock; /* guards what follows */
@@ -77,7 +80,8 @@ struct rpcd {
 	struct rpcd_item *queue, **queue_tail;
 	struct rpcd_item *kept;
 	unsigned nkept;
-	unsigned live; /* requests not yet answered */
+	unsigned live;    /* requests not yet answered */
+	unsigned running; /* workers */
 	atomic_bool stop;
 	atomic_uint partials;
 };
@@ -88,6 +92,8 @@ void rpcd_conn_get(struct rpcd_conn *c);
 void rpcd_conn_put(struct rpcd_conn *c);
 /* Send or queue; false: the connection is of no more use. */
 bool rpcd_conn_send(struct rpcd_conn *c, struct ipc_msg *m);
+/* Queue without sending; flush follows. */
+void rpcd_conn_queue(struct rpcd_conn *c, struct ipc_msg *m);
 void rpcd_conn_flush(struct rpcd_conn *c);
 uint64_t rpcd_event_key(const struct rpcd_conn *c);
 

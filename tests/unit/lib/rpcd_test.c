@@ -35,7 +35,8 @@ handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 	struct world *w = ctx;
 	char *big;
 
-	atomic_fetch_add(&w->handled, 1);
+	if (r->op != OP_LATER)
+		atomic_fetch_add(&w->handled, 1);
 	*rc = RC_OK;
 	switch (r->op) {
 	case OP_ECHO:
@@ -48,6 +49,7 @@ handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 		pthread_mutex_lock(&w->lock);
 		w->later[w->nlater++] = r;
 		pthread_mutex_unlock(&w->lock);
+		atomic_fetch_add(&w->handled, 1);
 		return RPCD_LATER;
 	case OP_SUBSCRIBE:
 		pthread_mutex_lock(&w->lock);
@@ -315,6 +317,60 @@ started_calls_are_answered_in_any_order(void **state)
 	wait_for(&w->done_ok, 21);
 }
 
+/* As a group commit answers: all at once, to several connections. */
+static void
+answers_may_be_given_together(void **state)
+{
+	static const enum rc rcs[20] = { [19] = RC_DENY };
+	struct world *w = *state;
+
+	for (int i = 0; i < 20; i++)
+		begin(w, OP_LATER, 5000);
+	wait_for(&w->handled, 20);
+	rpcd_reply_all(w->later, rcs, 20);
+	wait_for(&w->done_ok, 19);
+	wait_for(&w->done_temp, 1);
+}
+
+/* Handlers that block do not wait for each other (three workers). */
+static void
+blocking_handlers_spread_over_the_workers(void **state)
+{
+	struct world *w = *state;
+	int64_t t = now_ns();
+
+	for (int i = 0; i < 3; i++)
+		begin(w, OP_SLOW, 5000);
+	wait_for(&w->done_ok, 3);
+	assert_true(now_ns() - t < INT64_C(500000000));
+}
+
+/* Big answers to a client that reads late: queued, in order, none lost. */
+static void
+answers_queue_up_behind_a_full_socket(void **state)
+{
+	struct world *w = *state;
+	AUTO_FD fd = ipc_connect(w->path);
+
+	for (uint32_t i = 1; i <= 3; i++) {
+		AUTO_MSG req;
+
+		ipc_msg_init(&req, OP_BIG);
+		req.id = i;
+		req.extra = 5000;
+		assert_rc(ipc_send(fd, &req, deadline_in(1000)), RC_OK);
+		wait_for(&w->handled, (int)i);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		AUTO_MSG reply;
+		struct ipc_in in;
+
+		assert_rc(ipc_recv(fd, &reply, deadline_in(5000)), RC_OK);
+		ipc_in_init(&in, &reply);
+		assert_int_equal(ipc_str_or(&in, "big", STR_NULL).n, 4u << 20);
+	}
+}
+
 static void
 started_calls_end_at_their_deadline(void **state)
 {
@@ -508,6 +564,9 @@ main(void)
 		T(an_absent_service_is_temp_and_opens_the_breaker),
 		T(started_calls_share_a_connection),
 		T(started_calls_are_answered_in_any_order),
+		T(answers_may_be_given_together),
+		T(blocking_handlers_spread_over_the_workers),
+		T(answers_queue_up_behind_a_full_socket),
 		T(started_calls_end_at_their_deadline),
 		T(started_calls_are_temp_when_the_service_dies),
 		T(started_calls_are_temp_without_a_service),
