@@ -2,9 +2,8 @@
  * CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 sections 6.3.3 to
  * 6.3.7).
  *
- * Levels that have no mailbox exist as names only (\Noselect) as long as
- * something is below them, so CREATE makes no parents, and DELETE of a mailbox
- * with children leaves such a name.
+ * The store makes missing parents with a mailbox.  DELETE of a mailbox with
+ * others below it leaves its name as a level without a mailbox (\Noselect).
  */
 #include "imap/session.h"
 
@@ -120,6 +119,8 @@ imap_cmd_rename(struct imap_session *s, struct imap_parse *args)
 	imap_view_drop(s);
 	rc = store_mailbox_rename(
 	    s->d->store, s->account->id, from, to, imap_deadline());
+	if (rc == RC_DENY) /* a name below the new one */
+		return imap_no(s, "[ALREADYEXISTS] Mailbox exists already");
 	return rc == RC_OK ? imap_ok(s, "Rename completed") : imap_fail(s, rc);
 }
 

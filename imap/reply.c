@@ -83,8 +83,9 @@ imap_box_row(struct imap_session *s, struct arena *a, struct store_mailbox *out)
 
 	if (rc != RC_OK)
 		return rc;
-	return store_mailbox_get(
+	rc = store_mailbox_get(
 	    v, a, s->account->id, s->account->key, s->box->id, out);
+	return rc == RC_OK && !out->exists ? RC_NOENT : rc;
 }
 
 enum rc
