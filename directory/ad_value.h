@@ -10,7 +10,9 @@
 
 #include "directory/backend.h"
 
-#define AD_UAC_DISABLED 0x2u
+#define AD_UAC_DISABLED         0x2u
+#define AD_UAC_LOCKOUT          0x10u     /* computed */
+#define AD_UAC_PASSWORD_EXPIRED 0x800000u /* computed */
 
 /*
  * objectGUID (16 bytes, the first three groups little endian, [MS-DTYP]

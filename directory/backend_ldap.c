@@ -33,6 +33,7 @@ on_search(struct dir_backend *b, struct arena *a, struct dir_query *q, size_t n,
 	struct ldap_backend *l = (struct ldap_backend *)b;
 	enum dir_fate fate = DIR_LINK_BROKEN;
 
+	dl = deadline_min(dl, deadline_in(l->conf->directory_timeout_ms));
 	for (unsigned try = 0; try < TRIES && fate != DIR_LINK_GOOD; try++) {
 		struct dir_link *link;
 

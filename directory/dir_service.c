@@ -100,7 +100,8 @@ on_expand(struct call *c)
 	if (ipc_get_str(&c->r->in, "id", &id) != RC_OK ||
 	    ipc_in_done(&c->r->in) != RC_OK)
 		return RC_BAD;
-	rc = dir_group_expand(c->d, &c->r->a, id, c->dl, NULL, &x, &n);
+	/* Many questions: only each of them has directory_timeout_ms. */
+	rc = dir_group_expand(c->d, &c->r->a, id, c->r->dl, NULL, &x, &n);
 	if (rc != RC_OK)
 		return rc;
 	buf_init(&b, DIR_EXPANSION_MAX);

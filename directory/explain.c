@@ -2,6 +2,7 @@
  * The look-ups are the real ones with a trace, past the cache; the last line
  * says the answer in the words of SMTP or of a login.
  */
+#include "directory/ad_value.h"
 #include "directory/auth.h"
 #include "directory/explain.h"
 #include "directory/group.h"
@@ -66,16 +67,57 @@ explain_rcpt(struct dir *d, struct arena *a, struct str arg, struct deadline dl,
 		    t, "answer: %s: %.*s", rcpt_answers[x.r.rc], STRF(x.r.why));
 }
 
+/*
+ * What AD would say although the entry's own attributes do not: it computes
+ * lockout and password age ([MS-ADTS] 3.1.1.4.5.17).
+ */
+static const char *
+computed_bar(struct dir *d, struct arena *a, struct str dn, struct deadline dl,
+    struct dir_trace *t)
+{
+	static const char *const attrs[] = {
+		"msDS-User-Account-Control-Computed", "pwdLastSet", NULL
+	};
+	struct dir_query q = { .base = dn,
+		.scope = DIR_BASE,
+		.filter = STR_INIT("(objectClass=*)"),
+		.attrs = attrs,
+		.max = 1 };
+	const struct dir_attr *at;
+	uint64_t bits = 0;
+
+	if (!d->schema.ad || dir_search(d->be, a, &q, 1, dl) != RC_OK ||
+	    q.rc != RC_OK || q.nfound == 0)
+		return NULL;
+	at = dir_raw_attr(&q.found[0], str_c(attrs[0]));
+	if (at != NULL && at->n &&
+	    str_u64(at->v[0], UINT32_MAX, &bits) != RC_OK)
+		bits = 0;
+	TRACE(t, "%s is %#llx", attrs[0], (unsigned long long)bits);
+	if (bits & AD_UAC_LOCKOUT)
+		return "the account is locked out";
+	at = dir_raw_attr(&q.found[0], str_c(attrs[1]));
+	if (at != NULL && at->n && str_eq(at->v[0], STR("0")))
+		return "pwdLastSet is 0: the password must be changed first";
+	if (bits & AD_UAC_PASSWORD_EXPIRED)
+		return "the password has expired";
+	return NULL;
+}
+
 static void
 explain_login(struct dir *d, struct arena *a, struct str arg,
     struct deadline dl, struct dir_trace *t)
 {
 	struct str dn, changed;
 	struct dir_account x;
+	const char *bar;
 	enum rc rc;
 
 	rc = dir_resolve_login(d, a, arg, dl, t, &x, &dn, &changed);
-	if (rc == RC_OK)
+	bar = rc == RC_OK ? computed_bar(d, a, dn, dl, t) : NULL;
+	if (bar != NULL)
+		TRACE(t, "answer: refused by the directory: %s", bar);
+	else if (rc == RC_OK)
 		TRACE(t, "answer: account %.*s may log in with its password",
 		    STRF(x.login));
 	else if (rc == RC_DENY)

@@ -181,7 +181,10 @@ class Server:
         if base not in self.entries and base != norm(BASE):
             return None
         found = []
-        for key, (dn, attrs) in self.entries.items():
+        some = self.entries.items()
+        if scope == 0:
+            some = [(base, self.entries[base])] if base in self.entries else []
+        for key, (dn, attrs) in some:
             parent = key.partition(",")[2]
             if not (key == base if scope == 0 else parent == base
                     if scope == 1 else key == base

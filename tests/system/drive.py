@@ -86,6 +86,13 @@ class Drive:
         assert group.rc == "ok" and group.kind == "2", group
         return self.expand(group.id)
 
+    def members_or_temp(self, address):
+        group = self.rcpt(address, authenticated=True)
+        if group.rc != "ok":
+            return group.rc
+        answers = self.expand(group.id)
+        return answers[0].rc if len(answers) == 1 else len(answers)
+
     def login(self, name, password, service="imap", ip="192.0.2.1"):
         return Account(self.ask("login", name, password, service, ip)[0])
 
