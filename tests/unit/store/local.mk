@@ -1,10 +1,15 @@
 if HAVE_CMOCKA
 store_test_rig = %D%/rig.h %D%/rig.c
 store_test_libs = $(STORE_LIBS) $(CMOCKA_LIBS)
-store_tests = %D%/engine_test
+store_tests = \
+	%D%/engine_test \
+	%D%/model_test
 check_PROGRAMS += $(store_tests)
 
 %C%_engine_test_SOURCES = %D%/engine_test.c $(store_test_rig)
 %C%_engine_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 %C%_engine_test_LDADD = $(store_test_libs)
+%C%_model_test_SOURCES = %D%/model_test.c $(store_test_rig)
+%C%_model_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+%C%_model_test_LDADD = $(store_test_libs)
 endif
