@@ -10,3 +10,6 @@ endif
 noinst_PROGRAMS += %D%/ipc_bench
 %C%_ipc_bench_SOURCES = %D%/ipc_bench.c
 %C%_ipc_bench_LDADD = $(LIB_LIBS)
+noinst_PROGRAMS += %D%/store_bench
+%C%_store_bench_SOURCES = %D%/store_bench.c
+%C%_store_bench_LDADD = $(STORE_LIBS)
