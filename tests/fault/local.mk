@@ -1,0 +1,7 @@
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/store_power_test
+%C%_store_power_test_SOURCES = %D%/store_power_test.c \
+	%D%/recio.h %D%/recio.c \
+	tests/unit/store/rig.h tests/unit/store/rig.c
+%C%_store_power_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+endif
