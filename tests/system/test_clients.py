@@ -24,7 +24,7 @@ def test_mbsync_both_ways(inbox, tmp_path):
     conf = tmp_path / "mbsyncrc"
     conf.write_text("""\
 IMAPAccount a
-Host 127.0.0.1
+Host localhost
 Port {port}
 User ann
 Pass {password}
@@ -103,7 +103,7 @@ set ssl_verify_host=no
 set header_cache=""
 set spoolfile="imaps://127.0.0.1:{port}/{folder}"
 set confirmappend=no confirmcreate=no delete=yes move=no
-set wait_key=no
+set wait_key=no resolve=no
 push "{keys}"
 """.format(port=gp.ports["imaps"], password=ldif.PASSWORD, ca=gp.ca,
            folder=folder, keys=keys))
