@@ -397,7 +397,7 @@ stop_tells_everybody(void **state)
 {
 	struct rig r;
 	struct client idle, busy, waiting, mute;
-	struct netd_waker *w;
+	struct netd_waker *w, *never;
 	int64_t t = now_ns();
 
 	(void)state;
@@ -411,10 +411,13 @@ stop_tells_everybody(void **state)
 	client_send(&waiting, STR("WAIT\n"));
 	client_expect(&waiting, "waiting");
 	w = rig_take_waker(&r);
-	client_send(&mute, STR("LATER 10000\n"));
+	client_send(&mute, STR("WAIT\n"));
+	client_expect(&mute, "waiting");
+	never = rig_take_waker(&r);
 	netd_wake(w);
 	netd_waker_unref(&w);
 	rig_stop(&r, 1500);
+	netd_waker_unref(&never);
 	assert_true(now_ns() - t < 6000000000);
 	client_expect(&idle, "stop");
 	client_expect(&idle, NULL);
