@@ -4,13 +4,17 @@
  * the check alone (trial.h).
  */
 #include <jansson.h>
+#include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
+#include "cli/files.h"
 #include "cli/out.h"
 #include "cli/trial.h"
 #include "supervisor/sup_client.h"
 
-#define ASK_MS 60000
+#define ASK_MS   60000
+#define START_MS 15000
 
 struct check {
 	struct cli *c;
@@ -82,6 +86,57 @@ own_line(struct check *k, enum proc_grade grade, struct str tried,
 {
 	line(k, &(const struct sup_line){
 		    STR("gatepost"), grade, tried, found, todo });
+}
+
+static void
+file_missing(void *arg, const char *setting, const char *path, int error)
+{
+	struct check *k = arg;
+	const char *why = strerrordesc_np(error);
+
+	own_line(k, PROC_FAIL,
+	    str_fmt(&k->c->a, "find the file of %s, %s", setting, path),
+	    str_c(why != NULL ? why : "not found"),
+	    STR("correct the setting, or put the file there"));
+}
+
+static void
+check_files(struct check *k)
+{
+	unsigned before = k->failed;
+	unsigned named = files_check(k->c, file_missing, k);
+
+	if (k->failed == before)
+		own_line(k, PROC_GOOD, STR("find the files it names"),
+		    str_fmt(&k->c->a, "%u are there", named), STR(""));
+}
+
+/* Somebody is between its start and the moment when it serves. */
+static bool
+starting(struct check *k)
+{
+	AUTO_ARENA a = { 0 };
+	struct sup_process *v;
+	size_t n;
+
+	if (sup_status(&a, k->c->conf->run_dir, deadline_in(ASK_MS), &v, &n) !=
+	    RC_OK)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(v[i].state, STR("starting")))
+			return true;
+	}
+	return false;
+}
+
+static void
+let_them_start(struct check *k)
+{
+	const struct timespec step = { 0, 50000000 };
+	struct deadline dl = deadline_in(START_MS);
+
+	while (starting(k) && !deadline_over(dl))
+		nanosleep(&step, NULL);
 }
 
 static enum rc
@@ -159,6 +214,8 @@ cmd_check(struct cli *c)
 		k.all = json_array();
 	own_line(&k, PROC_GOOD, STR("read the configuration"),
 	    str_c(c->conf_path), STR(""));
+	check_files(&k);
+	let_them_start(&k);
 	rc = ask(&k);
 	if (rc == RC_NOENT) {
 		start_and_ask(&k);

@@ -5,6 +5,7 @@ libcli_a_SOURCES = \
 	%D%/cli.h %D%/cli.c \
 	%D%/out.h %D%/out.c \
 	%D%/queue_text.h %D%/queue_text.c \
+	%D%/files.h %D%/files.c \
 	%D%/trial.h %D%/trial.c \
 	%D%/cmd_check.c \
 	%D%/cmd_config.c \
