@@ -1,3 +1,7 @@
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "directory/backend_ldap.h"
 #include "directory/ldap_bind.h"
 #include "directory/ldap_search.h"
@@ -77,11 +81,32 @@ on_status(struct dir_backend *b, struct ipc_msg *out)
 	dir_pool_status(l->login, out);
 }
 
+/* A file that a setting names and the connections need. */
+static void
+check_file(struct ipc_msg *out, const char *setting, const char *path)
+{
+	AUTO_ARENA a = { 0 };
+	char text[128];
+
+	if (path == NULL || path[0] == '\0' || access(path, R_OK) == 0)
+		return;
+	proc_check_line(out, PROC_FAIL,
+	    str_fmt(&a, "read %s (%s)", path, setting),
+	    str_c(strerror_r(errno, text, sizeof(text))),
+	    STR("let the user of the directory process read it"));
+}
+
 static void
 on_check(struct dir_backend *b, struct ipc_msg *out)
 {
 	struct ldap_backend *l = (struct ldap_backend *)b;
 
+	check_file(out, "ldap_ca_file", l->conf->ldap_ca_file);
+	if (l->conf->ldap_bind == CONF_BIND_GSSAPI)
+		check_file(out, "ldap_keytab", l->conf->ldap_keytab);
+	else
+		check_file(
+		    out, "ldap_password_file", l->conf->ldap_password_file);
 	dir_pool_check(l->service, out);
 	dir_pool_check(l->login, out);
 	if (dir_pool_servers(l->login) == 0)

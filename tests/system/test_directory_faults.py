@@ -120,7 +120,8 @@ def test_bind_fails(gp, stub, code):
     assert (answer.status, answer.code()) == ("NO", "UNAVAILABLE"), answer
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 10, 40])
+# the shortest whole answer has 14 bytes
+@pytest.mark.parametrize("after", [0, 1, 2, 10, 13])
 def test_cut_off(gp, stub, after):
     stub.behave.cut_after = after
     temporary(gp, stub)
