@@ -194,7 +194,8 @@ proc_confine(struct proc *p, const struct sandbox *rules)
 	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0); /* no core files with mail in them */
-	umask(077);
+	/* With users of their own, groups say who reads whose files. */
+	umask(p->same_user ? 077 : 007);
 	if (sandbox_enter(&p->log, p->conf->sandbox, rules) != RC_OK)
 		die(p, PROC_EX_CONFIG, "sandbox",
 		    STR("is required and could not be entered"));
