@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -27,6 +28,7 @@
 #include "lib/proc.h"
 
 #define START_MS   10000
+#define PATHS_MS   5000
 #define REPLY_MS   5000
 #define ORPHAN_MS  5000 /* to stop when the supervisor has gone */
 #define CONF_BYTES (8u << 20)
@@ -183,6 +185,24 @@ become_user(struct proc *p)
 		die(p, 1, "setresuid", STR("did not hold"));
 }
 
+/*
+ * A path that is not there when the sandbox is entered stays out of reach.
+ * What another process makes at its first start is waited for.
+ */
+static void
+await_paths(const struct proc *p, const char *const *paths)
+{
+	struct deadline dl = deadline_in(PATHS_MS);
+
+	for (; paths != NULL && *paths != NULL; paths++) {
+		while (access(*paths, F_OK) < 0 && !deadline_over(dl))
+			nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+		if (access(*paths, F_OK) < 0)
+			log_warn(&p->log, "proc.path", KVC("path", *paths),
+			    KVE(errno));
+	}
+}
+
 void
 proc_confine(struct proc *p, const struct sandbox *rules)
 {
@@ -196,6 +216,7 @@ proc_confine(struct proc *p, const struct sandbox *rules)
 	prctl(PR_SET_DUMPABLE, 0); /* no core files with mail in them */
 	/* With users of their own, groups say who reads whose files. */
 	umask(p->same_user ? 077 : 007);
+	await_paths(p, rules->write);
 	if (sandbox_enter(&p->log, p->conf->sandbox, rules) != RC_OK)
 		die(p, PROC_EX_CONFIG, "sandbox",
 		    STR("is required and could not be entered"));

@@ -176,6 +176,7 @@ main(int argc, char **argv)
 	struct main m = { 0 };
 	AUTO_ARENA a = { 0 };
 	AUTO_FD inflight_fd = -1;
+	const char *read[2] = { NULL, NULL };
 	const char *write[3] = { NULL, NULL, NULL };
 
 	proc_begin(&m.proc, argc, argv);
@@ -190,8 +191,10 @@ main(int argc, char **argv)
 	m.d.inflight = inflight_open(inflight_fd);
 	imap_poison_report(&m.proc.log, m.d.inflight);
 	write[0] = m.spool.dir;
-	write[1] = m.proc.conf->data_dir; /* LMDB's lock file */
-	proc_confine(&m.proc, &(struct sandbox){ .write = write });
+	write[1] = store_reader_lock_path(&a, m.proc.conf->data_dir).p;
+	read[0] = m.proc.conf->data_dir;
+	proc_confine(
+	    &m.proc, &(struct sandbox){ .read = read, .write = write });
 	if (open_backends(&m) != RC_OK)
 		return 1;
 	m.netd = serve(&m);

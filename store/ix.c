@@ -57,6 +57,18 @@ open_dbs(struct ix *ix, bool readonly)
 	return ix_rc(ix, mdb_txn_commit(t), "commit");
 }
 
+/* Readers of the group write the lock file, not the data. */
+static void
+keep_data_ours(MDB_env *env)
+{
+	struct stat st;
+	int fd;
+
+	if (mdb_env_get_fd(env, &fd) == 0 && fstat(fd, &st) == 0 &&
+	    (st.st_mode & 022) != 0)
+		(void)fchmod(fd, st.st_mode & 0755);
+}
+
 enum rc
 ix_open(const struct log *log, const char *dir, uint64_t map_bytes,
     bool readonly, struct ix *out)
@@ -81,6 +93,8 @@ ix_open(const struct log *log, const char *dir, uint64_t map_bytes,
 	e = mdb_env_open(
 	    ix.env, path, flags | (readonly ? MDB_RDONLY : 0), 0660);
 	rc = e == ENOENT ? RC_NOENT : ix_rc(&ix, e, path);
+	if (rc == RC_OK && !readonly)
+		keep_data_ours(ix.env);
 	if (rc == RC_OK)
 		rc = open_dbs(&ix, readonly);
 	if (rc != RC_OK) {

@@ -80,6 +80,12 @@ reopen(struct store_reader *r)
 	return RC_OK;
 }
 
+struct str
+store_reader_lock_path(struct arena *a, const char *dir)
+{
+	return str_fmt(a, "%s/index/lock.mdb", dir);
+}
+
 enum rc
 store_reader_open(
     const struct log *log, const char *dir, struct store_reader **out)

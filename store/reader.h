@@ -17,6 +17,8 @@
 struct store_reader;
 struct store_view;
 
+/* The one file under dir that readers write; the store makes it. */
+struct str store_reader_lock_path(struct arena *a, const char *dir);
 /* dir: the store's data directory. */
 MUST_CHECK enum rc store_reader_open(
     const struct log *log, const char *dir, struct store_reader **out);
