@@ -19,8 +19,10 @@
 /* Listener tags (netd_tag). */
 enum gw_port { GW_MX = 1, GW_SUBMISSION, GW_SUBMISSIONS, GW_IMAP, GW_IMAPS };
 
+#define GW_MECHS_MAX 256u
+
 struct gw {
-	pthread_mutex_t lock; /* conf */
+	pthread_mutex_t lock; /* conf and mechs */
 	const struct conf *conf;
 	struct log log;
 	struct dir_client *dir;
@@ -31,6 +33,10 @@ struct gw {
 	/* counters for status */
 	_Atomic uint64_t accepted, deferred, refused;
 	_Atomic uint64_t logins, login_failures;
+	/* gw_mechs */
+	char mechs[GW_MECHS_MAX];
+	size_t mechs_n;
+	int64_t mechs_until; /* CLOCK_MONOTONIC ns */
 };
 
 /* A reference to the present settings; conf_unref it. */

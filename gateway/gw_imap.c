@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "gateway/gw_imap_session.h"
-#include "gateway/gw_sasl.h"
 
 static enum next on_capability(
     struct gw_imap *, struct str, struct gw_imap_in *);
@@ -377,14 +376,15 @@ static size_t
 frame(void *session, struct str in)
 {
 	struct gw_imap *s = session;
-	size_t lf;
+	size_t lf, max;
 
 	if (s->mode == GI_LITERAL || s->mode == GI_DISCARD)
 		return (size_t)MIN(in.n, s->left);
 	lf = str_chr(in, '\n');
-	if (lf < in.n && lf < GW_IMAP_COMMAND_MAX)
+	max = gw_imap_secure(s) ? GW_IMAP_LINE_MAX : GW_IMAP_COMMAND_MAX;
+	if (lf < in.n && lf < max)
 		return lf + 1;
-	return in.n >= GW_IMAP_COMMAND_MAX ? GW_IMAP_COMMAND_MAX : 0;
+	return in.n >= max ? max : 0;
 }
 
 /* Only a greeting that offers logins asks the directory. */

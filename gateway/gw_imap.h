@@ -8,16 +8,19 @@
  * Errors     A directory or an imap process that cannot be reached is
  *            NO [UNAVAILABLE], never AUTHENTICATIONFAILED.
  * Limits     GW_IMAP_LOGIN_S until the login; GW_IMAP_COMMAND_MAX bytes in a
- *            command with its literals; GW_IMAP_TRIES failed logins;
- *            GW_IMAP_ERRORS bad commands.
+ *            command with its literals, GW_IMAP_LINE_MAX in a line under TLS
+ *            (Kerberos tickets); GW_IMAP_TRIES failed logins; GW_IMAP_ERRORS
+ *            bad commands.
  */
 #ifndef GW_IMAP_H
 #define GW_IMAP_H
 
 #include "gateway/gw.h"
+#include "gateway/gw_sasl.h"
 
 #define GW_IMAP_LOGIN_S     180
 #define GW_IMAP_COMMAND_MAX 16384u
+#define GW_IMAP_LINE_MAX    (GW_SASL_MAX + 512u)
 #define GW_IMAP_TRIES       3u
 #define GW_IMAP_ERRORS      10u
 #define GW_IMAP_DELAY_MS    1000 /* times the failures so far */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "gateway/gw_imap_session.h"
-#include "gateway/gw_sasl.h"
+#include "gateway/gw_mechs.h"
 #include "imap/preamble.h"
 
 #define CONNECT_MS 2000 /* to imap, whose backlog may be full */
@@ -60,16 +60,14 @@ struct str
 gw_imap_capabilities(struct gw_imap *s)
 {
 	struct str caps = STR("IMAP4rev1 LITERAL+ SASL-IR ID");
-	struct str mechs = STR(""), mech;
+	struct str mechs, mech;
 
 	if (netd_has_tls(s->c) && !netd_is_tls(s->c))
 		caps = str_cat(&s->unit, caps, STR(" STARTTLS"));
 	if (!gw_imap_secure(s))
 		return str_cat(&s->unit, caps, STR(" LOGINDISABLED"));
 	caps = str_cat(&s->unit, caps, STR(" AUTH=PLAIN AUTH=LOGIN"));
-	if (dir_sasl_mechs(s->gw->dir, &s->unit, dir_deadline(s), &mechs) !=
-	    RC_OK)
-		return caps;
+	mechs = gw_mechs(s->gw, &s->unit, dir_deadline(s));
 	while ((mech = str_word(&mechs)).n > 0)
 		caps =
 		    str_fmt(&s->unit, "%.*s AUTH=%.*s", STRF(caps), STRF(mech));

@@ -5,14 +5,15 @@
  * Ownership  Slices live in the arena; gw_sasl_wipe clears what held secrets.
  * Threads    Pure functions.
  * Errors     RC_BAD: not base64, not the form of the mechanism, too long.
- * Limits     GW_SASL_MAX bytes of base64 in one response (RFC 4954 4).
+ * Limits     GW_SASL_MAX bytes of base64 in one response (RFC 4954 4): a
+ *            Kerberos ticket of Active Directory may have 48,000 bytes.
  */
 #ifndef GW_SASL_H
 #define GW_SASL_H
 
 #include "lib/base.h"
 
-#define GW_SASL_MAX 12288u
+#define GW_SASL_MAX 65536u
 
 struct gw_plain {
 	struct str authzid, authcid, password;

@@ -3,6 +3,7 @@
  * any other mechanism is run by the directory process, step by step.  Nobody
  * logs in without TLS, except from loopback when the setting allows it.
  */
+#include "gateway/gw_mechs.h"
 #include "gateway/gw_sasl.h"
 #include "gateway/gw_session.h"
 
@@ -43,9 +44,8 @@ gw_auth_mechs(struct gw_smtp *s)
 
 	if (!s->submission || s->authenticated || !clear_enough(s))
 		return STR("");
-	if (dir_sasl_mechs(s->gw->dir, &s->unit, gw_dir_deadline(s), &more) !=
-		RC_OK ||
-	    more.n == 0)
+	more = gw_mechs(s->gw, &s->unit, gw_dir_deadline(s));
+	if (more.n == 0)
 		return STR("PLAIN LOGIN");
 	return str_fmt(&s->unit, "PLAIN LOGIN %.*s", STRF(more));
 }

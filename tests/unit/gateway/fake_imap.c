@@ -213,6 +213,7 @@ dir_sasl_mechs(
     struct dir_client *d, struct arena *a, struct deadline dl, struct str *out)
 {
 	(void)a, (void)dl;
+	d->f->asked_mechs++;
 	if (d->f->mechs_rc == RC_OK)
 		*out = STR("GSSAPI");
 	return d->f->mechs_rc;

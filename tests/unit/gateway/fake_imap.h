@@ -22,7 +22,7 @@ struct fake_imap {
 	enum next end;   /* the last word of the session */
 	int delay;       /* longest time a reply was held back, ms */
 	struct buf sent; /* to imap: preamble and what follows */
-	unsigned logins, cancelled;
+	unsigned logins, cancelled, asked_mechs;
 	/* inside */
 	struct gw gw;
 	int relay_fd;

@@ -299,6 +299,50 @@ an_exchange_that_is_left_is_cancelled(void **state)
 	fake_imap_free(&f);
 }
 
+/* Somebody in a thousand groups has a ticket of tens of kilobytes. */
+static void
+a_large_ticket_fits(void **state)
+{
+	AUTO_BUF b = { 0 };
+	struct fake_imap f;
+
+	(void)state;
+	buf_init(&b, 1u << 17);
+	assert_int_equal(buf_add(&b, STR("a AUTHENTICATE GSSAPI ")), RC_OK);
+	while (b.n < 64000)
+		assert_int_equal(buf_add(&b, STR("QUJD")), RC_OK);
+	assert_int_equal(buf_add(&b, STR("\r\n")), RC_OK);
+	for (int tls = 0; tls < 2; tls++) {
+		fake_imap_init(&f);
+		f.tls = tls;
+		fake_imap_run(&f, buf_str(&b), 4096);
+		assert_true(str_has_isuffix(buf_str(&f.out),
+		    tls ? STR("\n+ bW9yZQ==\r\n")
+			: STR("\n* BYE Command line is too long\r\n")));
+		fake_imap_free(&f);
+	}
+}
+
+static void
+mechanisms_are_remembered(void **state)
+{
+	struct fake_imap f;
+
+	(void)state;
+	fake_imap_init(&f);
+	f.tls = true;
+	fake_imap_run(&f, STR("a CAPABILITY\r\nb CAPABILITY\r\n"), 100);
+	assert_int_equal(f.asked_mechs, 1);
+	fake_imap_free(&f);
+	/* but not that the directory could not be asked */
+	fake_imap_init(&f);
+	f.tls = true;
+	f.mechs_rc = RC_TEMP;
+	fake_imap_run(&f, STR("a CAPABILITY\r\n"), 100);
+	assert_int_equal(f.asked_mechs, 2);
+	fake_imap_free(&f);
+}
+
 static void
 a_login_is_handed_over(void **state)
 {
@@ -359,6 +403,8 @@ main(void)
 		cmocka_unit_test(refusals_are_held_back_longer_each_time),
 		cmocka_unit_test(nothing_said_in_clear_survives),
 		cmocka_unit_test(an_exchange_that_is_left_is_cancelled),
+		cmocka_unit_test(a_large_ticket_fits),
+		cmocka_unit_test(mechanisms_are_remembered),
 		cmocka_unit_test(a_login_is_handed_over),
 	};
 

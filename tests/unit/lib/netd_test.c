@@ -414,6 +414,9 @@ stop_tells_everybody(void **state)
 	client_send(&mute, STR("WAIT\n"));
 	client_expect(&mute, "waiting");
 	never = rig_take_waker(&r);
+	/* four openings, two that wait, one that sleeps */
+	while (r.on_reactor + r.on_worker < 7)
+		pause_ms(1);
 	netd_wake(w);
 	netd_waker_unref(&w);
 	rig_stop(&r, 1500);
