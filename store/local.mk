@@ -21,7 +21,8 @@ libstore_a_SOURCES = \
 	%D%/local_mailbox.c %D%/local_plan.c %D%/local_read.c \
 	%D%/local_replay.c %D%/local_submit.c \
 	%D%/reader.h %D%/reader_impl.h %D%/reader.c \
-	%D%/reader_mailbox.c %D%/reader_msg.c
+	%D%/reader_mailbox.c %D%/reader_msg.c \
+	%D%/maint.h %D%/maint_impl.h %D%/maint.c %D%/maint_index.c
 
 # The program.
 libstore_a_SOURCES += %D%/store_svc.h %D%/store_svc.c

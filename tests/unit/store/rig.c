@@ -84,10 +84,32 @@ rig_teardown(void **state)
 	return 0;
 }
 
+static void
+on_maint(void *ctx, enum maint_grade grade, struct str what, struct str found)
+{
+	(void)ctx;
+	if (grade == MAINT_BAD)
+		print_message("check: %.*s: %.*s\n", STRF(what), STRF(found));
+}
+
+enum rc
+rig_check(struct rig *r, bool keys)
+{
+	struct maint m = { .log = r->log,
+		.dir = r->dir,
+		.master = keys ? r->conf.master : NULL,
+		.deep = keys,
+		.say = on_maint,
+		.ctx = r };
+
+	return maint_check(&m);
+}
+
 void
 rig_reopen(struct rig *r)
 {
 	rig_close(r);
+	assert_int_equal(rig_check(r, true), RC_OK);
 	rig_open(r);
 }
 

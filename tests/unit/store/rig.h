@@ -5,6 +5,7 @@
 #define TESTS_STORE_RIG_H
 
 #include "store/engine.h"
+#include "store/maint.h"
 #include "store/reader.h"
 
 #define ANN STR("6a1f0e1c-0000-4000-8000-00000000a001")
@@ -30,7 +31,10 @@ int rig_setup(void **state);
 int rig_teardown(void **state);
 void rig_open(struct rig *r);
 void rig_close(struct rig *r);
+/* Close, check everything, open. */
 void rig_reopen(struct rig *r);
+/* maint_check of a closed store; keys: everything is opened. */
+enum rc rig_check(struct rig *r, bool keys);
 /* Close, throw the index away, open. */
 void rig_rebuild(struct rig *r);
 void rig_remove_tree(const char *dir);
