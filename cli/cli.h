@@ -41,6 +41,7 @@ enum cli_exit cmd_queue(struct cli *c);
 enum cli_exit cmd_reload(struct cli *c);
 enum cli_exit cmd_status(struct cli *c);
 enum cli_exit cmd_stop(struct cli *c);
+enum cli_exit cmd_store(struct cli *c);
 
 /* Path of a daemon's socket. */
 const char *cli_socket(struct cli *c, const char *service);

@@ -13,11 +13,14 @@ libcli_a_SOURCES = \
 	%D%/cmd_queue.c \
 	%D%/cmd_reload.c \
 	%D%/cmd_status.c \
-	%D%/cmd_stop.c
+	%D%/cmd_stop.c \
+	%D%/cmd_store.c
 dist_man_MANS += doc/gatepost.1
 
 bin_PROGRAMS += gatepost
 gatepost_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 gatepost_SOURCES = %D%/main.c
-gatepost_LDADD = libcli.a libdelivery.a libdirclient.a libsup.a $(CONF_LIBS) \
+gatepost_LDADD = libcli.a libdelivery.a libdirclient.a libsup.a \
+	libstore.a libstoreclient.a libmail.a $(CONF_LIBS) \
+	$(LMDB_LIBS) $(ZSTD_LIBS) \
 	$(JANSSON_LIBS)

@@ -34,6 +34,8 @@ static const struct command {
 	{ "queue", NEEDS_CONF, cmd_queue,
 	    "list | show ID | retry ID|all | delete ID|all",
 	    "mail that waits" },
+	{ "store", NEEDS_CONF, cmd_store, "check [deep] | rebuild",
+	    "verify the mail on disk; make its index anew" },
 	{ "config", NEEDS_CONF, cmd_config, "[--dump|--manual]",
 	    "check the configuration, show it, explain it" },
 	{ "reload", NEEDS_CONF, cmd_reload, "",

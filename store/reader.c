@@ -6,6 +6,7 @@
  * An old index stays open until the last view of it has ended.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,21 @@ index_unref(struct store_reader *r, struct reader_index *x)
 	(void)r;
 }
 
+/*
+ * The sandbox admits the one lock file that was there when the process was
+ * confined.  If the index was built anew since, only a new process can read.
+ */
+static void
+check_admitted(struct store_reader *r)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_FD fd =
+	    open(store_reader_lock_path(&a, r->dir).p, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && errno == EACCES)
+		panic("the index was replaced: out of the sandbox's reach");
+}
+
 static enum rc
 reopen(struct store_reader *r)
 {
@@ -53,6 +69,8 @@ reopen(struct store_reader *r)
 	MDB_txn *t;
 	enum rc rc = ix_open(&r->log, r->dir, 0, true, &x->ix);
 
+	if (rc != RC_OK && r->cur != NULL)
+		check_admitted(r);
 	(void)snprintf(path, sizeof(path), "%s/index/data.mdb", r->dir);
 	if (rc != RC_OK || stat(path, &st) != 0 ||
 	    mdb_txn_begin(x->ix.env, NULL, MDB_RDONLY, &t) != 0) {
