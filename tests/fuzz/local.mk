@@ -8,6 +8,9 @@ fuzz_programs = \
 	%D%/conf_fuzz \
 	%D%/date_fuzz \
 	%D%/decode_fuzz \
+	%D%/dir_filter_fuzz \
+	%D%/dir_ldif_fuzz \
+	%D%/dir_value_fuzz \
 	%D%/dlv_submit_fuzz \
 	%D%/dot_fuzz \
 	%D%/gw_imap_fuzz \
@@ -48,6 +51,15 @@ endif
 %C%_decode_fuzz_SOURCES = %D%/decode_fuzz.c $(fuzz_main)
 %C%_decode_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_decode_fuzz_LDADD = $(MAIL_LIBS)
+%C%_dir_filter_fuzz_SOURCES = %D%/dir_filter_fuzz.c $(fuzz_main)
+%C%_dir_filter_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dir_filter_fuzz_LDADD = $(DIRECTORY_LIBS)
+%C%_dir_ldif_fuzz_SOURCES = %D%/dir_ldif_fuzz.c $(fuzz_main)
+%C%_dir_ldif_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dir_ldif_fuzz_LDADD = $(DIRECTORY_LIBS)
+%C%_dir_value_fuzz_SOURCES = %D%/dir_value_fuzz.c $(fuzz_main)
+%C%_dir_value_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dir_value_fuzz_LDADD = $(DIRECTORY_LIBS)
 %C%_dlv_submit_fuzz_SOURCES = %D%/dlv_submit_fuzz.c $(fuzz_main)
 %C%_dlv_submit_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_dlv_submit_fuzz_LDADD = libdelivery.a $(MAIL_LIBS)
