@@ -19,6 +19,7 @@ struct tool {
 	ZSTD_DCtx *d;
 	unsigned char plain[CONTENT_CHUNK];
 	unsigned char packed[CONTENT_CHUNK + SEAL_TAG];
+	size_t dirty; /* bytes of plain to be wiped */
 	struct tool *next;
 };
 
@@ -74,9 +75,12 @@ tool_get(struct content_pool *p)
 		p->nidle--;
 	}
 	pthread_mutex_unlock(&p->lock);
-	if (t != NULL)
+	if (t != NULL) {
+		t->dirty = sizeof(t->plain);
 		return t;
+	}
 	t = xmalloc(sizeof(*t));
+	t->dirty = sizeof(t->plain);
 	t->c = ZSTD_createCCtx();
 	t->d = ZSTD_createDCtx();
 	if (t->c == NULL || t->d == NULL)
@@ -87,7 +91,7 @@ tool_get(struct content_pool *p)
 static void
 tool_put(struct content_pool *p, struct tool *t)
 {
-	seal_wipe(t->plain, sizeof(t->plain));
+	seal_wipe(t->plain, t->dirty);
 	pthread_mutex_lock(&p->lock);
 	if (p->nidle < POOL_MAX) {
 		t->next = p->idle;
@@ -313,6 +317,7 @@ struct content_reader {
 	uint32_t table[CONTENT_CHUNKS];
 	uint64_t chunk; /* what is kept in data; UINT64_MAX: none */
 	size_t data_n;
+	size_t dirty; /* bytes of data to be wiped */
 	unsigned char *data;
 };
 
@@ -359,7 +364,7 @@ content_close(struct content_reader **rp)
 		return;
 	seal_end(&r->seal);
 	if (r->data != NULL)
-		seal_wipe(r->data, CONTENT_CHUNK);
+		seal_wipe(r->data, r->dirty);
 	xfree(r->data);
 	xfree(r->parts);
 	xfree(r);
@@ -412,12 +417,15 @@ open_chunk(struct content_reader *r, struct tool *t, uint64_t pos,
 	size_t want =
 	    (size_t)MIN(CONTENT_CHUNK, r->size - chunk * CONTENT_CHUNK);
 	bool packed = (stored & COMPRESSED) != 0;
+	size_t dirty = r->dirty;
 	unsigned char nonce[SEAL_NONCE];
 	struct seal_aad aad;
 	enum rc rc = seglog_read(r->files, pos, t->packed, len);
 
 	if (rc != RC_OK)
 		return rc;
+	t->dirty = packed ? n : 0;
+	r->dirty = CONTENT_CHUNK; /* in case it fails */
 	chunk_nonce(SEAL_CHUNK, chunk, nonce);
 	chunk_aad(r->id, chunk, chunk + 1 == r->chunks, packed, &aad);
 	rc = seal_get(
@@ -431,6 +439,8 @@ open_chunk(struct content_reader *r, struct tool *t, uint64_t pos,
 			return RC_TEMP;
 	}
 	r->data_n = n;
+	/* zstd copies a little further than it says */
+	r->dirty = MIN(CONTENT_CHUNK, MAX(dirty, n + 64));
 	return n == want ? RC_OK : RC_TEMP;
 }
 
