@@ -11,6 +11,25 @@
 
 #define HEAD 4096u /* bytes of the body that tell messages apart */
 
+/*
+ * Eight bytes at a time: str_hash over the same bytes was a tenth of all that
+ * this process does for a message.  The multiplier is an odd constant with
+ * well-spread bits (2^64 divided by the golden ratio).
+ */
+static uint64_t
+fingerprint(struct str s)
+{
+	uint64_t h = s.n, w;
+
+	while (s.n >= sizeof(w)) {
+		memcpy(&w, s.p, sizeof(w));
+		h = (h ^ w) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
+		s = str_from(s, sizeof(w));
+	}
+	return h ^ str_hash(s);
+}
+
 void
 dlv_poison_submit(struct dlv_work *w, const struct dlv_submit *m)
 {
@@ -24,7 +43,7 @@ dlv_poison_submit(struct dlv_work *w, const struct dlv_submit *m)
 
 		head = str_n(b, n > 0 ? (size_t)n : 0);
 	}
-	v[0] = str_hash(head);
+	v[0] = fingerprint(head);
 	memcpy(w->bytes, v, sizeof(v));
 	w->key = str_n(w->bytes, sizeof(w->bytes));
 }
