@@ -123,6 +123,7 @@ try_group(struct retry *t, const struct store_queued *q)
 	size_t n;
 	enum rc rc;
 
+	log_debug(t->p->log, "group.expand", KV("group", q->dir_id));
 	rc = dir_expand(t->dir, t->p->a, q->dir_id, t->dl, &member, &n);
 	if (rc == RC_TEMP) {
 		keep(t, q, DLV_READY, STR("directory gave no answer"));

@@ -82,6 +82,7 @@ route_group(struct dlv_plan *p, struct dir_client *dir,
 	if (dlv_plan_full(p))
 		return queue_group(
 		    p, to, DLV_READY, STR("waits for its turn"), true);
+	log_debug(p->log, "group.expand", KV("group", to->dir_id));
 	rc = dir_expand(dir, p->a, to->dir_id, dl, &member, &n);
 	if (rc == RC_TEMP)
 		return queue_group(

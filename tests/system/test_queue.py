@@ -230,6 +230,93 @@ def test_delivery_killed_while_the_commit_waits(gp):
         assert arrives(gp, "ann", PW, subject) == 1
 
 
+def expansions(gp):
+    return gp.log().count("event=group.expand")
+
+
+def kill_delivery_expanding(gp, before):
+    """While it waits for the (stopped) directory."""
+    wait_until(lambda: expansions(gp) > before, "an expansion")
+    victim = pid_of(gp, "delivery")
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: victim not in [p for p, _ in gp.children()],
+               "the supervisor to notice")
+
+
+def test_what_delivery_died_with_twice_is_poison(gp):
+    """An item of the queue: held, named, and delivered when asked for."""
+    subject = unique("poison")
+    with gp.smtp() as c:
+        c.must("MAIL FROM:<a@client.test>")
+        c.must("RCPT TO:<%s>" % at("team"))
+        with Stopped(gp, "directory"):
+            reply = c.data(body(subject))
+            assert reply.code == 250, reply
+            # the submit itself has expanded once, and is over
+            for n in range(2):
+                kill_delivery_expanding(gp, n + 1)
+            wait_until(lambda: [e["state"] for e in entries(gp).values()]
+                       == ["poison"], "the item to be set aside")
+            m, = queue(gp)
+            assert expansions(gp) == 3
+    gp.wait_log(r"level=error proc=delivery event=poison qid=" + m["id"])
+    assert gp.subjects("ann", PW).count(subject) == 0
+    gp.cli("queue", "retry", m["id"])
+    wait_until(lambda: queue(gp) == [], "an empty queue")
+    assert copies(gp, subject) == {"ann": 1, "ben": 1, "cat": 0}
+
+
+def test_a_submit_that_kills_delivery_stays_with_its_sender(tmp_path):
+    g = on_ldif(tmp_path, PEOPLE, GROUPS, group_open=True,
+                directory_timeout_ms=20000, log_level="debug")
+    subject = unique("killer")
+    try:
+        g.start()
+        replies = []
+        with g.smtp() as c:
+            c.must("MAIL FROM:<a@client.test>")
+            c.must("RCPT TO:<%s>" % at("team"))
+            with Stopped(g, "directory"):
+                t = threading.Thread(
+                    target=lambda: replies.append(c.data(body(subject))))
+                t.start()
+                kill_delivery_expanding(g, 0)
+                # the gateway asks once more by itself, or the sender does
+                t.join(1)
+                if not t.is_alive():
+                    assert 400 <= replies[0].code < 500
+                else:
+                    kill_delivery_expanding(g, 1)
+                    t.join(60)
+        while expansions(g) < 2:
+            again(g, subject, replies)
+        assert 400 <= replies[-1].code < 500, replies
+        with g.smtp() as c:
+            _, _, reply = c.mail("a@client.test", [at("team")], body(subject))
+            assert 400 <= reply.code < 500, reply
+            # nobody else is held up by it
+            c.deliver("a@client.test", [at("team")], body(subject + " not"))
+        assert expansions(g) == 3
+        g.wait_log(r"level=error proc=delivery event=poison .*"
+                   r"from=a@client.test")
+        assert g.subjects("ann", PW) == [subject + " not"]
+    finally:
+        g.close()
+
+
+def again(g, subject, replies):
+    with g.smtp() as c:
+        c.must("MAIL FROM:<a@client.test>")
+        c.must("RCPT TO:<%s>" % at("team"))
+        with Stopped(g, "directory"):
+            before = expansions(g)
+            t = threading.Thread(
+                target=lambda: replies.append(c.data(body(subject))))
+            t.start()
+            kill_delivery_expanding(g, before)
+            t.join(60)
+
+
 def test_hops_and_loops_are_refused(gp):
     for headers, code in ((60, 250), (101, 554)):
         text = b"Received: from x by y\r\n" * headers + body(unique("hops"))
