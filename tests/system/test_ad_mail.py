@@ -140,5 +140,6 @@ def test_a_group_of_1600_each_person_once(ad, dc):
             edges | set(everybody[::25])):
         assert arrives(ad, ad_people.big_account(n), dc.password,
                        subject) == 1
-    wait_until(lambda: not ad.cli_json("queue", "list"),
-               "an empty queue")
+    wait_until(lambda: "ready" not in [
+        e["state"] for m in ad.cli_json("queue", "list")
+        for e in m["entries"]], "the last of them")
