@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-PATIENCE = 20.0  # seconds until something that should happen counts as hung
+PATIENCE = 60.0  # seconds until something that should happen counts as hung
 PR_SET_PDEATHSIG = 1
 
 

@@ -1,12 +1,13 @@
 """Clients that mean no good, and limits."""
 import socket
+import ssl
 
 import pytest
 
 from rig import ldif
 from rig.proc import RigError
 from rig.smtp import Smtp, b64, message
-from rig.wire import Wire
+from rig.wire import Closed, Wire
 from setups import arrives, on_ldif, send, send_one, unique
 
 
@@ -18,17 +19,27 @@ def alive(gp):
     gp.check_log()
 
 
+def after_starttls(wire, gp, accepted, command, answer):
+    """Either STARTTLS was refused, or TLS does not come about, or it does
+    and what was said in clear is forgotten."""
+    if not accepted:
+        return
+    assert wire.rest == b""
+    try:
+        wire.start_tls(gp.ca)
+        wire.send(command)
+        line = wire.line()
+    except (ssl.SSLError, OSError, Closed):
+        return
+    assert line.startswith(answer), line
+
+
 def test_what_is_said_before_starttls_is_not_heard(plain):
     """A line in the same packet as STARTTLS (CVE-2011-0411)."""
     with plain.smtp() as c:
         c.send(b"STARTTLS\r\nEHLO injected.test\r\n")
-        reply = c.reply()
-        if reply.code == 220:
-            c.start_tls(plain.ca)
-            assert c.rest == b""
-            assert c.cmd("MAIL FROM:<a@client.test>").code == 503
-        else:
-            assert reply.code >= 500
+        after_starttls(c, plain, c.reply().code == 220,
+                       b"MAIL FROM:<a@client.test>\r\n", b"503")
     alive(plain)
 
 
@@ -36,13 +47,8 @@ def test_what_is_said_before_imap_starttls_is_not_heard(plain):
     with Wire("127.0.0.1", plain.ports["imap"]) as w:
         w.line()
         w.send(b"a STARTTLS\r\nb NOOP\r\n")
-        line = w.line()
-        if line.startswith(b"a OK"):
-            w.start_tls(plain.ca)
-            w.send(b"c NOOP\r\n")
-            assert w.line().startswith(b"c OK")
-        else:
-            assert line.startswith((b"a BAD", b"* BYE"))
+        after_starttls(w, plain, w.line().startswith(b"a OK"),
+                       b"c NOOP\r\n", b"c OK")
     alive(plain)
 
 
