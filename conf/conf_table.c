@@ -51,7 +51,7 @@ const struct conf_row conf_rows[] = {
 	    "Where the store keeps mail, index and keys."),
 	VALUE(run_dir, CONF_PATH, RESTART, "/run/gatepost",
 	    "Sockets between the processes, and spool files."),
-	VALUE(master_key_file, CONF_PATH, RESTART, GP_SYSCONFDIR "/master.key",
+	VALUE(master_key_file, CONF_PATH, RESTART, "/etc/gatepost/master.key",
 	    "The 32 bytes that all account keys are wrapped with. Made when "
 	    "it is missing and the store is empty. Without it the mail is "
 	    "lost: keep a copy elsewhere."),
@@ -96,9 +96,9 @@ const struct conf_row conf_rows[] = {
 	VALUE(ldap_servers, CONF_URLS, RESTART, "",
 	    "URLs of the directory servers, the preferred one first."),
 	WORD(ldap_tls, RESTART, ldap_tls_modes, "starttls",
-	    "How connections to the servers are protected. none goes only "
-	    "with ldap_bind gssapi, which seals them itself, and logins by "
-	    "password then need a second port: see ldap_servers."),
+	    "How connections to the servers are protected. With none and "
+	    "ldap_bind gssapi Kerberos seals our questions, but a password "
+	    "is never sent, so that people log in by Kerberos ticket only."),
 	VALUE(ldap_ca_file, CONF_PATH, RESTART, "",
 	    "Certificates that vouch for the servers, PEM. Empty: the "
 	    "system's."),

@@ -79,7 +79,7 @@ conf_manual(struct buf *out)
 	for (size_t i = 0; i < conf_nrows; i++) {
 		const struct conf_row *row = &conf_rows[i];
 
-		if (buf_fmt(out, ".TP\n.B %s\n", row->name) != RC_OK ||
+		if (buf_fmt(out, ".It Ic %s\n", row->name) != RC_OK ||
 		    put_kind(row, out) != RC_OK ||
 		    put_roff(out, row->help) != RC_OK ||
 		    buf_add_char(out, '\n') != RC_OK)

@@ -113,9 +113,6 @@ proc_begin(struct proc *p, int argc, char **argv)
 	*p = (struct proc){ .role = argc > 1 ? argv[1] : "?", .conf_fd = -1 };
 	p->sink = log_sink_new(STDERR_FILENO, p->role, LOG_INFO);
 	p->log.sink = p->sink;
-	for (int i = 2; i < argc; i++)
-		if (strcmp(argv[i], "--check") == 0)
-			p->checking = true;
 	signal(SIGPIPE, SIG_IGN);
 	/*
 	 * What is sent to the whole process group (Ctrl-C, a service manager)

@@ -13,6 +13,8 @@
  *   proc_run      say "ready", then serve the control socket until told to
  *                 stop, or the supervisor is gone
  *
+ * It is implemented in conf/, which knows the settings.
+ *
  * Threads    Begin and confine before any thread; proc_run on the main one.
  * Errors     Anything that fails before proc_run is logged and ends the
  *            process with EX_CONFIG (78, do not restart at once) or 1.
@@ -40,7 +42,6 @@ struct proc {
 	struct ipc_msg start; /* the frame; holds descriptors not taken */
 	int conf_fd;
 	bool same_user; /* all daemons share one uid */
-	bool checking;  /* started with --check */
 	/* proc's own */
 	struct log_sink *sink;
 	struct ipc_in in; /* over start */
@@ -76,10 +77,7 @@ struct proc_hooks {
 	void *ctx;
 };
 
-/*
- * argv: [program, role].  With "--check" in argv as well the process was
- * started only to check its own means: proc->checking.
- */
+/* argv: [program, role]. */
 void proc_begin(struct proc *p, int argc, char **argv);
 /* Descriptors of the start frame, e.g. "listen.smtp"; -1 when none left. */
 int proc_take_fd(struct proc *p, const char *name);

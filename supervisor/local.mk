@@ -9,3 +9,4 @@ gatepostd_LDADD = $(CONF_LIBS)
 # What cli links to ask the supervisor.
 noinst_LIBRARIES += libsup.a
 libsup_a_SOURCES = %D%/sup_client.h %D%/sup_client.c
+dist_man_MANS += doc/gatepostd.8

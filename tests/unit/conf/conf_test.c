@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "tests/unit/lib/test.h"
@@ -239,7 +240,7 @@ every_row_has_a_good_default_and_a_line_in_the_manual(void **state)
 
 		assert_true(strlen(r->help) > 8);
 		assert_true(str_find(buf_str(&man),
-				str_fmt(&a, ".TP\n.B %s\n", r->name)) < man.n);
+				str_fmt(&a, ".It Ic %s\n", r->name)) < man.n);
 		if (!conf_is_list(r)) {
 			if (r->type != CONF_HOST)
 				assert_rc(
@@ -303,6 +304,66 @@ listeners_are_taken_apart(void **state)
 	assert_rc(conf_listen_parse(STR("1.2.3.4:-5"), &l), RC_BAD);
 }
 
+static struct str
+source_file(struct arena *a, const char *name)
+{
+	AUTO_FD fd =
+	    open(str_fmt(a, "%s/%s", TOP_SRCDIR, name).p, O_RDONLY | O_CLOEXEC);
+	struct str text = STR_NULL;
+
+	assert_true(fd >= 0);
+	assert_rc(fd_read_file(a, fd, CONF_FILE_MAX, &text), RC_OK);
+	return text;
+}
+
+static void
+the_samples_are_valid(void **state)
+{
+	static const char *const names[] = { "conf/gatepost.conf",
+		"conf/gatepost-openldap.conf",
+		"conf/gatepost-quickstart.conf" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		AUTO_ARENA a = { 0 };
+		AUTO_BUF text;
+		struct str left = source_file(&a, names[i]);
+		const struct conf *c;
+		size_t at;
+
+		/* The quickstart's places are put in by its reader. */
+		buf_init(&text, CONF_FILE_MAX);
+		while ((at = str_find(left, STR("@DIR@"))) < left.n) {
+			assert_rc(buf_add(&text, str_sub(left, 0, at)), RC_OK);
+			assert_rc(buf_add(&text, STR("/dir")), RC_OK);
+			left = str_from(left, at + 5);
+		}
+		assert_rc(buf_add(&text, left), RC_OK);
+		assert_rc(buf_add_char(&text, '\0'), RC_OK);
+		c = load(&a, text.p);
+		conf_unref(&c);
+	}
+}
+
+/* What "make manual" does. */
+static void
+the_manual_has_the_table(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF table;
+	struct str page = source_file(&a, "doc/gatepost.conf.5");
+	size_t at = str_find(page, STR(".\\\" table:"));
+
+	(void)state;
+	buf_init(&table, CONF_FILE_MAX);
+	assert_rc(conf_manual(&table), RC_OK);
+	page = str_from(page, at);
+	page = str_from(page, str_chr(page, '\n') + 1);
+	page = str_sub(page, 0, str_find(page, STR(".\\\" end of the table")));
+	if (!str_eq(page, buf_str(&table)))
+		fail_msg("doc/gatepost.conf.5 is old: run \"make manual\"");
+}
+
 int
 main(void)
 {
@@ -317,6 +378,8 @@ main(void)
 		cmocka_unit_test(differences_that_need_a_restart_are_named),
 		cmocka_unit_test(a_reference_keeps_it),
 		cmocka_unit_test(listeners_are_taken_apart),
+		cmocka_unit_test(the_samples_are_valid),
+		cmocka_unit_test(the_manual_has_the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
