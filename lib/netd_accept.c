@@ -1,6 +1,10 @@
 /*
  * New connections.  Every reactor has every listener in its epoll set with
  * EPOLLEXCLUSIVE, so the kernel wakes one of those that have nothing to do.
+ * The kernel always begins with the same one, so whoever has accepted goes to
+ * the end of the line: sessions spread over reactors, and over processes that
+ * share a listener.
+ *
  * TCP_NODELAY and SO_KEEPALIVE are set on the listener and inherited.
  *
  * Sessions are counted per source (an IPv4 address, an IPv6 /64, since that
@@ -246,10 +250,31 @@ accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
 	opened(c);
 }
 
+static int
+listener_ctl(struct netd_reactor *r, const struct netd_listener *l, int op)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLEXCLUSIVE,
+		.data.u64 =
+		    (uint64_t)(l - r->d->listeners) << 2 | NETD_TAG_LISTENER };
+
+	return epoll_ctl(r->epfd, op, l->fd, &e);
+}
+
+/* A connection that came meanwhile is reported when it is added again. */
+static void
+to_the_end_of_the_line(struct netd_reactor *r, const struct netd_listener *l)
+{
+	if (listener_ctl(r, l, EPOLL_CTL_DEL) < 0 ||
+	    listener_ctl(r, l, EPOLL_CTL_ADD) < 0)
+		panic("epoll_ctl of a listener: errno %d", errno);
+}
+
 void
 netd_accept(struct netd_reactor *r, const struct netd_listener *l)
 {
-	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+	unsigned i;
+
+	for (i = 0; i < ACCEPT_BATCH; i++) {
 		union addr a = { 0 };
 		socklen_t len = sizeof(a);
 		int fd =
@@ -267,8 +292,10 @@ netd_accept(struct netd_reactor *r, const struct netd_listener *l)
 			return;
 		}
 		if (errno != ECONNABORTED && errno != EINTR)
-			return;
+			break;
 	}
+	if (i > 0)
+		to_the_end_of_the_line(r, l);
 }
 
 /* Listeners into or out of the reactor's set. */
@@ -278,14 +305,10 @@ netd_listen(struct netd_reactor *r, bool on)
 	struct netd *d = r->d;
 
 	r->listening = on;
-	for (size_t i = 0; i < d->conf.nlisteners; i++) {
-		struct epoll_event e = { .events = EPOLLIN | EPOLLEXCLUSIVE,
-			.data.u64 = i << 2 | NETD_TAG_LISTENER };
-
-		if (epoll_ctl(r->epfd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
-			d->listeners[i].fd, &e) < 0 &&
+	for (size_t i = 0; i < d->conf.nlisteners; i++)
+		if (listener_ctl(r, &d->listeners[i],
+			on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL) < 0 &&
 		    on)
 			return false;
-	}
 	return true;
 }
