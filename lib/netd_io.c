@@ -100,7 +100,7 @@ static void
 reserve(struct netd_conn *c, size_t n)
 {
 	struct buf *b = &c->in;
-	struct buf old = *b;
+	struct buf old;
 
 	if (c->in_off > 0) {
 		memmove(b->p, b->p + c->in_off, b->n - c->in_off);
@@ -114,6 +114,7 @@ reserve(struct netd_conn *c, size_t n)
 			panic("input past its cap");
 		return;
 	}
+	old = *b;
 	b->p = NULL;
 	b->n = b->size = 0;
 	if (buf_reserve(b, old.n + n) != RC_OK)

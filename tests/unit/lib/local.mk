@@ -17,11 +17,15 @@ tests_unit_lib_sandbox_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_inflight_test_SOURCES = %D%/inflight_test.c
 tests_unit_lib_inflight_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 
-netd_tests = tests/unit/lib/netd_test tests/unit/lib/netd_tls_test
+netd_tests = tests/unit/lib/netd_test tests/unit/lib/netd_tls_test \
+	tests/unit/lib/netd_stress_test
 check_PROGRAMS += $(netd_tests)
 tests_unit_lib_netd_test_SOURCES = %D%/netd_test.c %D%/netd_rig.h \
 	%D%/netd_rig.c
 tests_unit_lib_netd_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_netd_stress_test_SOURCES = %D%/netd_stress_test.c \
+	%D%/netd_rig.h %D%/netd_rig.c
+tests_unit_lib_netd_stress_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_netd_tls_test_SOURCES = %D%/netd_tls_test.c %D%/netd_rig.h \
 	%D%/netd_rig.c
 tests_unit_lib_netd_tls_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
