@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,6 +83,555 @@ repeated_operation_gives_the_first_answer(void **state)
 	assert_int_equal(rig_count(r, ANN, "INBOX"), 1);
 }
 
+static enum rc
+queue_update(struct rig *r, const unsigned char id[BODY_ID], const char *op,
+    const struct store_queued *set, size_t nset, const uint64_t *remove,
+    size_t nremove, struct str to)
+{
+	struct engine_delivery d = { .account = to,
+		.name = STR("INBOX"),
+		.prefix = STR("X-Late: 1\r\n") };
+	struct engine_intent in = { .kind = ENGINE_QUEUE,
+		.op_id = str_c(op),
+		.a = &r->a,
+		.submit = { .set = set,
+		    .nset = nset,
+		    .remove = remove,
+		    .nremove = nremove,
+		    .to = &d,
+		    .nto = to.n > 0 } };
+
+	memcpy(in.submit.id, id, BODY_ID);
+	return engine_run(r->e, &in);
+}
+
+static struct rig_message
+enqueue(struct rig *r, size_t n, unsigned char id[BODY_ID])
+{
+	struct rig_message m = rig_message(r, 40, 3000);
+	struct store_queued q[8];
+	struct engine_content c = { .edits = m.edits,
+		.data = m.body,
+		.fd = -1,
+		.size = m.body.n,
+		.meta = m.meta };
+	struct engine_intent in = { .kind = ENGINE_SUBMIT,
+		.a = &r->a,
+		.submit = { .received_at = 1700000000,
+		    .from = STR("from@example.org"),
+		    .submitter = STR("ann"),
+		    .set = q,
+		    .nset = n } };
+
+	assert_true(n <= COUNT(q));
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct store_queued){ .rcpt = STR("x@example.org"),
+			.dir_id = STR("dir"),
+			.kind = 1,
+			.state = 2,
+			.attempts = 3,
+			.next_at = -4,
+			.expires_at = 5,
+			.reason = STR("why"),
+			.prefix = STR("P: 1\r\n"),
+			.data = STR("d\0ta") };
+	engine_body_id(c.id);
+	assert_int_equal(r->e->ops->put_body(r->e, &c, &in.submit.body), RC_OK);
+	assert_int_equal(engine_run(r->e, &in), RC_OK);
+	memcpy(id, in.out.body, BODY_ID);
+	return m;
+}
+
+static void
+queue_keeps_what_delivery_gave(void **state)
+{
+	struct rig *r = *state;
+	struct store_queue_item item, *list;
+	unsigned char id[BODY_ID];
+	struct rig_message m = enqueue(r, 2, id);
+	size_t n;
+
+	for (int round = 0; round < 3; round++) {
+		assert_int_equal(
+		    r->e->ops->queue_get(r->e, &r->a, id, &item), RC_OK);
+		assert_true(str_eq(item.from, STR("from@example.org")));
+		assert_true(str_eq(item.submitter, STR("ann")));
+		assert_true(str_eq(item.edits, m.edits));
+		assert_int_equal(item.size, m.body.n);
+		assert_int_equal(item.received_at, 1700000000);
+		assert_int_equal(item.nentries, 2);
+		assert_true(item.entries[0].id != item.entries[1].id);
+		assert_int_equal(item.entries[1].next_at, -4);
+		assert_int_equal(item.entries[1].attempts, 3);
+		assert_true(str_eq(item.entries[1].data, STR("d\0ta")));
+		assert_true(str_eq(item.entries[1].prefix, STR("P: 1\r\n")));
+		if (round == 0)
+			rig_reopen(r);
+		else
+			rig_rebuild(r);
+	}
+	assert_int_equal(
+	    r->e->ops->queue_list(r->e, &r->a, STR(""), 10, &list, &n), RC_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(r->e->ops->queue_list(
+			     r->e, &r->a, str_n(id, BODY_ID), 10, &list, &n),
+	    RC_OK);
+	assert_int_equal(n, 0);
+}
+
+static void
+queued_message_is_delivered_once_and_goes(void **state)
+{
+	struct rig *r = *state;
+	struct store_queue_item item;
+	unsigned char id[BODY_ID];
+	struct rig_message m = enqueue(r, 2, id);
+	struct store_queued q;
+	struct engine_stats x;
+	uint64_t ids[2], none = 999;
+
+	assert_int_equal(r->e->ops->queue_get(r->e, &r->a, id, &item), RC_OK);
+	ids[0] = item.entries[0].id;
+	ids[1] = item.entries[1].id;
+	assert_int_equal(
+	    queue_update(r, id, "u0", NULL, 0, &none, 1, ANN), RC_NOENT);
+	assert_int_equal(
+	    queue_update(r, id, "u1", NULL, 0, ids, 1, ANN), RC_OK);
+	/* Asked again: the answer, not another message. */
+	assert_int_equal(
+	    queue_update(r, id, "u1", NULL, 0, ids, 1, ANN), RC_OK);
+	assert_int_equal(
+	    queue_update(r, id, "u2", NULL, 0, ids, 1, ANN), RC_NOENT);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 1);
+	m.prefix = STR("X-Late: 1\r\n");
+	rig_expect(r, ANN, "INBOX", 1, &m);
+	q = item.entries[1];
+	q.reason = STR("later");
+	q.attempts++;
+	assert_int_equal(
+	    queue_update(r, id, "u3", &q, 1, NULL, 0, STR("")), RC_OK);
+	assert_int_equal(r->e->ops->queue_get(r->e, &r->a, id, &item), RC_OK);
+	assert_int_equal(item.nentries, 1);
+	assert_true(str_eq(item.entries[0].reason, STR("later")));
+	assert_int_equal(
+	    queue_update(r, id, "u4", NULL, 0, ids + 1, 1, STR("")), RC_OK);
+	assert_int_equal(
+	    r->e->ops->queue_get(r->e, &r->a, id, &item), RC_NOENT);
+	rig_reopen(r);
+	rig_expect(r, ANN, "INBOX", 1, &m); /* the body has a holder */
+	r->e->ops->stats(r->e, &x);
+	assert_int_equal(x.bodies, 1);
+	assert_int_equal(x.queued, 0);
+}
+
+static void
+last_reference_takes_the_body_along(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 5, 100);
+	struct engine_stats x;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	assert_int_equal(
+	    rig_copy(r, ANN, "INBOX", 1, 1, "Archive", false, NULL), RC_OK);
+	assert_int_equal(rig_flags(r, ANN, "INBOX", 1, 1, STORE_FLAGS_ADD,
+			     STORE_DELETED, NULL, NULL),
+	    RC_OK);
+	assert_int_equal(rig_expunge(r, ANN, "INBOX", 1, 9, NULL), RC_OK);
+	rig_expect(r, ANN, "Archive", 1, &m);
+	r->e->ops->stats(r->e, &x);
+	assert_int_equal(x.bodies, 1);
+	assert_int_equal(rig_delete(r, ANN, "Archive"), RC_OK);
+	r->e->ops->stats(r->e, &x);
+	assert_int_equal(x.bodies, 0);
+	assert_int_equal(x.messages, 0);
+	rig_reopen(r);
+}
+
+static void
+rename_takes_children_and_empties_inbox(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 6, 100);
+	struct store_mailbox mb;
+	uint64_t work, deep;
+
+	(void)rig_deliver(r, ANN, "Work/Old/Deep", &m);
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	work = rig_id(r, ANN, "Work");
+	deep = rig_id(r, ANN, "Work/Old/Deep");
+	assert_int_equal(rig_name_op(r, ENGINE_RENAME, ANN, "Work",
+			     "Archive/2025/Job", false),
+	    RC_OK);
+	assert_int_equal(rig_id(r, ANN, "Archive/2025/Job"), work);
+	assert_int_equal(rig_id(r, ANN, "Archive/2025/Job/Old/Deep"), deep);
+	assert_true(rig_find(r, ANN, "Archive/2025", &mb) && mb.exists);
+	assert_false(rig_find(r, ANN, "Work/Old", &mb) && mb.exists);
+	rig_expect(r, ANN, "Archive/2025/Job/Old/Deep", 1, &m);
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_RENAME, ANN, "Sent", "Trash", false),
+	    RC_DENY);
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_RENAME, ANN, "Sent", "Sent/x", false),
+	    RC_BAD);
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_RENAME, ANN, "none", "x", false), RC_NOENT);
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_RENAME, ANN, "inbox", "Old mail", false),
+	    RC_OK);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 0);
+	rig_expect(r, ANN, "Old mail", 1, &m);
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_CREATE, ANN, "INBOX", NULL, false), RC_DENY);
+	rig_rebuild(r);
+	assert_int_equal(rig_id(r, ANN, "Archive/2025/Job"), work);
+	rig_expect(r, ANN, "Old mail", 1, &m);
+}
+
+static void
+keywords_travel_by_name(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 7, 10);
+	struct store_mailbox mb;
+	struct store_row *rows;
+	struct str name = STR("");
+	char kw[16];
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	(void)rig_deliver(r, ANN, "Archive", &m);
+	assert_int_equal(rig_flags(r, ANN, "Archive", 1, 1, STORE_FLAGS_ADD, 0,
+			     "other", NULL),
+	    RC_OK);
+	assert_int_equal(
+	    rig_flags(r, ANN, "INBOX", 1, 1, STORE_FLAGS_ADD, 0, "mine", NULL),
+	    RC_OK);
+	assert_int_equal(
+	    rig_copy(r, ANN, "INBOX", 1, 1, "Archive", false, NULL), RC_OK);
+	assert_true(rig_find(r, ANN, "Archive", &mb));
+	assert_int_equal(rig_rows(r, mb.id, &rows), 2);
+	for (unsigned i = 0; i < STORE_KEYWORDS_MAX; i++)
+		if (rows[1].flags & UINT64_C(1) << (i + 8))
+			name = mb.keywords[i];
+	assert_true(str_eq(name, STR("mine")));
+	/* 56 of them, and no more. */
+	for (unsigned i = 0; i < STORE_KEYWORDS_MAX - 2; i++) {
+		(void)snprintf(kw, sizeof(kw), "k%u", i);
+		assert_int_equal(rig_flags(r, ANN, "Archive", 1, 1,
+				     STORE_FLAGS_ADD, 0, kw, NULL),
+		    RC_OK);
+	}
+	assert_int_equal(rig_flags(r, ANN, "Archive", 1, 1, STORE_FLAGS_ADD, 0,
+			     "full", NULL),
+	    RC_DENY);
+	assert_int_equal(rig_flags(r, ANN, "Archive", 1, 1, STORE_FLAGS_REMOVE,
+			     0, "unheard", NULL),
+	    RC_OK);
+}
+
+static void
+condition_on_modseq_names_who_failed_it(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 8, 10);
+	struct uid_range range = { 1, 2 };
+	struct engine_intent in = {
+		.kind = ENGINE_FLAGS, .account = ANN, .a = &r->a
+	};
+	struct store_mailbox mb;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	assert_true(rig_find(r, ANN, "INBOX", &mb));
+	assert_int_equal(rig_flags(r, ANN, "INBOX", 2, 2, STORE_FLAGS_ADD,
+			     STORE_SEEN, NULL, NULL),
+	    RC_OK);
+	in.mailbox = mb.id;
+	in.flags = (struct store_flags){ .account = ANN,
+		.mailbox = mb.id,
+		.uids = { &range, 1 },
+		.op = STORE_FLAGS_ADD,
+		.flags = STORE_FLAGGED,
+		.unchanged_since = mb.highest_modseq };
+	assert_int_equal(engine_run(r->e, &in), RC_OK);
+	assert_int_equal(in.out.modified.n, 1);
+	assert_int_equal(in.out.modified.v[0].lo, 2);
+	in.expect_modseq = 1; /* the guard of the contract */
+	assert_int_equal(engine_run(r->e, &in), RC_DENY);
+}
+
+static void
+one_account_does_not_reach_anothers_mail(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 9, 100);
+	struct uid_range all = { 1, 9 };
+	struct engine_intent in = { .kind = ENGINE_EXPUNGE,
+		.account = BOB,
+		.expunge = { &all, 1 },
+		.a = &r->a };
+	AUTO_VIEW *v = NULL;
+	AUTO_STORE_MSG *msg = NULL;
+	struct store_mailbox *list;
+	unsigned char key[32];
+	uint32_t first;
+	size_t n;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	(void)rig_deliver(r, BOB, "INBOX", &m);
+	in.mailbox = rig_id(r, ANN, "INBOX");
+	assert_int_equal(engine_run(r->e, &in), RC_NOENT);
+	assert_int_equal(
+	    r->e->ops->take_recent(r->e, BOB, in.mailbox, true, &first),
+	    RC_NOENT);
+	rig_key(r, BOB, key);
+	assert_int_equal(store_view_begin(r->reader, &v), RC_OK);
+	assert_int_equal(
+	    store_msg_open(v, ANN, key, in.mailbox, 1, &msg), RC_TEMP);
+	assert_int_equal(
+	    store_msg_open(v, ANN, NULL, in.mailbox, 1, &msg), RC_DENY);
+	assert_int_equal(
+	    store_mailboxes(v, &r->a, ANN, key, &list, &n), RC_TEMP);
+}
+
+static void
+recent_is_handed_out_once(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 10, 10);
+	uint64_t id;
+	uint32_t first;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	id = rig_id(r, ANN, "INBOX");
+#define TAKE(peek)                                                             \
+	(assert_int_equal(                                                     \
+	     r->e->ops->take_recent(r->e, ANN, id, peek, &first), RC_OK),      \
+	    first)
+	assert_int_equal(TAKE(true), 1);
+	assert_int_equal(TAKE(false), 1);
+	assert_int_equal(TAKE(false), 2);
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	assert_int_equal(TAKE(true), 2);
+	rig_reopen(r); /* the delivery took it along */
+	assert_int_equal(TAKE(true), 2);
+	rig_rebuild(r);
+	assert_int_equal(TAKE(false), 2);
+	assert_int_equal(TAKE(false), 3);
+#undef TAKE
+}
+
+static void
+body_comes_by_descriptor_and_must_be_whole(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 11, 300000);
+	struct engine_body *b = NULL;
+	AUTO_FD fd = fd_sealed("body", m.body);
+	struct engine_content c = { .fd = fd, .size = m.body.n + 1 };
+	int pipes[2];
+
+	engine_body_id(c.id);
+	assert_int_equal(r->e->ops->put_body(r->e, &c, &b), RC_BAD);
+	assert_int_equal(pipe(pipes), 0);
+	c.fd = pipes[0];
+	c.size = 1;
+	assert_int_equal(r->e->ops->put_body(r->e, &c, &b), RC_BAD);
+	close(pipes[0]);
+	close(pipes[1]);
+	assert_int_equal(rig_submit_fd(r, ANN, &m, fd), RC_OK);
+	rig_expect(r, ANN, "INBOX", 1, &m);
+}
+
+static void
+long_meta_and_odd_bodies_come_back(void **state)
+{
+	struct rig *r = *state;
+	static const size_t sizes[] = { 0, 1, 65536, 65537, 1 << 20,
+		(1 << 20) + 1 };
+	uint32_t uid;
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct rig_message m = rig_message(r, 20 + i, sizes[i]);
+
+		if (i == 1)
+			m.meta = rig_message(r, 99, 100000).body;
+		if (i % 2 == 0)
+			m.edits = STR("");
+		uid = rig_deliver(r, ANN, "INBOX", &m);
+		rig_expect(r, ANN, "INBOX", uid, &m);
+	}
+}
+
+static void
+damaged_index_is_built_anew(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 12, 2000);
+	const char *path = str_fmt(&r->a, "%s/index/data.mdb", r->dir).p;
+	char junk[8192];
+	AUTO_FD fd = -1;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	rig_close(r);
+	memset(junk, 0x5a, sizeof(junk));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), 0), sizeof(junk));
+	rig_quiet(r, true);
+	rig_open(r);
+	rig_quiet(r, false);
+	rig_expect(r, ANN, "INBOX", 1, &m);
+}
+
+/* A log that was put back from a backup, under a newer index. */
+static void
+index_ahead_of_the_log_is_built_anew(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 13, 2000);
+	const char *seg = str_fmt(&r->a, "%s/log/00000001.seg", r->dir).p;
+	struct str old;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	rig_close(r);
+	{
+		AUTO_FD fd = open(seg, O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(fd_read_file(&r->a, fd, 1 << 20, &old), RC_OK);
+	}
+	rig_open(r);
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	rig_close(r);
+	{
+		AUTO_FD fd = open(seg, O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(fd_pwrite_all(fd, old, 0), RC_OK);
+	}
+	rig_quiet(r, true);
+	rig_open(r);
+	rig_quiet(r, false);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 1);
+	rig_expect(r, ANN, "INBOX", 1, &m);
+}
+
+static void
+damaged_log_is_not_served(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 14, 2000);
+	const char *seg = str_fmt(&r->a, "%s/log/00000001.seg", r->dir).p;
+	AUTO_FD fd = -1;
+
+	for (int i = 0; i < 3; i++)
+		(void)rig_deliver(r, ANN, "INBOX", &m);
+	rig_close(r);
+	fd = open(seg, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "damage", 6, 200), 6);
+	rig_remove_tree(str_fmt(&r->a, "%s/index", r->dir).p);
+	rig_quiet(r, true);
+	assert_int_equal(engine_local_open(&r->log, &r->conf, &r->e), RC_BAD);
+	assert_int_equal(rig_check(r, false), RC_BAD);
+	rig_quiet(r, false);
+}
+
+static void
+second_process_is_kept_out(void **state)
+{
+	struct rig *r = *state;
+	struct engine *e;
+
+	rig_quiet(r, true);
+	assert_int_equal(engine_local_open(&r->log, &r->conf, &e), RC_TEMP);
+	rig_quiet(r, false);
+}
+
+static void
+below_the_floor_only_deleting_works(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 15, 100);
+	struct engine_result out;
+	struct engine_stats x;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	rig_close(r);
+	r->conf.floor_bytes = UINT64_MAX;
+	rig_quiet(r, true);
+	rig_open(r);
+	rig_quiet(r, false);
+	assert_int_equal(rig_submit(r, ANN, "INBOX", &m, &out), RC_TEMP);
+	r->e->ops->stats(r->e, &x);
+	assert_true(x.below_floor);
+	assert_int_equal(rig_flags(r, ANN, "INBOX", 1, 1, STORE_FLAGS_ADD,
+			     STORE_DELETED, NULL, NULL),
+	    RC_OK);
+	assert_int_equal(rig_expunge(r, ANN, "INBOX", 1, 1, NULL), RC_OK);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 0);
+}
+
+struct crowd {
+	struct rig *r;
+	unsigned number;
+};
+
+static void *
+crowd_main(void *arg)
+{
+	struct crowd *c = arg;
+	struct rig mine = { .e = c->r->e };
+
+	for (unsigned i = 0; i < 20; i++) {
+		struct rig_message m =
+		    rig_message(&mine, c->number * 100 + i, 500);
+		struct engine_result out;
+
+		assert(rig_submit(&mine, ANN, "INBOX", &m, &out) == RC_OK);
+		arena_reset(&mine.a);
+	}
+	arena_free(&mine.a);
+	return NULL;
+}
+
+static void
+company_shares_a_commit(void **state)
+{
+	struct rig *r = *state;
+	struct crowd c[20];
+	pthread_t t[20];
+	struct engine_stats x;
+
+	for (unsigned i = 0; i < 20; i++) {
+		c[i] = (struct crowd){ r, i };
+		assert_int_equal(
+		    pthread_create(&t[i], NULL, crowd_main, &c[i]), 0);
+	}
+	for (unsigned i = 0; i < 20; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 400);
+	r->e->ops->stats(r->e, &x);
+	assert_true(x.log_syncs + x.index_commits <= 200); /* 0.5 each */
+	rig_rebuild(r);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 400);
+}
+
+static void
+nonsense_is_refused_without_a_trace(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 16, 100);
+	struct engine_result out;
+	struct engine_stats x;
+
+	assert_int_equal(rig_submit(r, STR(""), "INBOX", &m, &out), RC_BAD);
+	assert_int_equal(rig_submit(r, ANN, "a//b", &m, &out), RC_BAD);
+	assert_int_equal(rig_submit(r, ANN, "", &m, &out), RC_BAD);
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_CREATE, ANN, "x", NULL, false), RC_NOENT);
+	r->e->ops->stats(r->e, &x);
+	assert_int_equal(x.accounts, 0);
+	assert_int_equal(x.commits, 0);
+}
+
 int
 main(void)
 {
@@ -90,6 +641,23 @@ main(void)
 		T(large_body_spans_parts_and_segments),
 		T(first_delivery_makes_the_default_folders_once),
 		T(repeated_operation_gives_the_first_answer),
+		T(queue_keeps_what_delivery_gave),
+		T(queued_message_is_delivered_once_and_goes),
+		T(last_reference_takes_the_body_along),
+		T(rename_takes_children_and_empties_inbox),
+		T(keywords_travel_by_name),
+		T(condition_on_modseq_names_who_failed_it),
+		T(one_account_does_not_reach_anothers_mail),
+		T(recent_is_handed_out_once),
+		T(body_comes_by_descriptor_and_must_be_whole),
+		T(long_meta_and_odd_bodies_come_back),
+		T(damaged_index_is_built_anew),
+		T(index_ahead_of_the_log_is_built_anew),
+		T(damaged_log_is_not_served),
+		T(second_process_is_kept_out),
+		T(below_the_floor_only_deleting_works),
+		T(company_shares_a_commit),
+		T(nonsense_is_refused_without_a_trace),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@ store_test_rig = %D%/rig.h %D%/rig.c
 store_test_libs = $(STORE_LIBS) $(CMOCKA_LIBS)
 store_tests = \
 	%D%/engine_test \
+	%D%/format_test \
 	%D%/model_test
 check_PROGRAMS += $(store_tests)
 
@@ -12,4 +13,7 @@ check_PROGRAMS += $(store_tests)
 %C%_model_test_SOURCES = %D%/model_test.c $(store_test_rig)
 %C%_model_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 %C%_model_test_LDADD = $(store_test_libs)
+%C%_format_test_SOURCES = %D%/format_test.c $(store_test_rig)
+%C%_format_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+%C%_format_test_LDADD = $(store_test_libs)
 endif

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,13 +144,25 @@ rig_message(struct rig *r, uint64_t seed, size_t n)
 	return m;
 }
 
-enum rc
-rig_submit(struct rig *r, struct str account, const char *mailbox,
-    const struct rig_message *m, struct engine_result *out)
+void
+rig_quiet(struct rig *r, bool on)
+{
+	static const char null[] = "/dev/null";
+
+	if (on)
+		r->null_fd = open(null, O_WRONLY | O_CLOEXEC);
+	log_sink_set(r->sink, on ? r->null_fd : 2, LOG_ERROR);
+	if (!on)
+		fd_close(&r->null_fd);
+}
+
+static enum rc
+submit(struct rig *r, struct str account, const char *mailbox,
+    const struct rig_message *m, int fd, struct engine_result *out)
 {
 	struct engine_content c = { .edits = m->edits,
-		.data = m->body,
-		.fd = -1,
+		.data = fd < 0 ? m->body : STR(""),
+		.fd = fd,
 		.size = m->body.n,
 		.meta = m->meta };
 	struct engine_delivery d = { .account = account,
@@ -169,6 +182,22 @@ rig_submit(struct rig *r, struct str account, const char *mailbox,
 	rc = engine_run(r->e, &in);
 	*out = in.out;
 	return rc;
+}
+
+enum rc
+rig_submit(struct rig *r, struct str account, const char *mailbox,
+    const struct rig_message *m, struct engine_result *out)
+{
+	return submit(r, account, mailbox, m, -1, out);
+}
+
+enum rc
+rig_submit_fd(
+    struct rig *r, struct str account, const struct rig_message *m, int fd)
+{
+	struct engine_result out;
+
+	return submit(r, account, "INBOX", m, fd, &out);
 }
 
 uint32_t
