@@ -21,7 +21,9 @@ fuzz_programs = \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/preamble_fuzz \
-	%D%/smtp_syntax_fuzz
+	%D%/smtp_syntax_fuzz \
+	%D%/store_keys_fuzz \
+	%D%/store_rec_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
 
 # For tests/fuzz/run.
@@ -100,3 +102,9 @@ endif
 %C%_ipc_fuzz_SOURCES = %D%/ipc_fuzz.c $(fuzz_main)
 %C%_ipc_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_ipc_fuzz_LDADD = $(CONF_LIBS)
+%C%_store_keys_fuzz_SOURCES = %D%/store_keys_fuzz.c $(fuzz_main)
+%C%_store_keys_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_store_keys_fuzz_LDADD = $(STORE_LIBS)
+%C%_store_rec_fuzz_SOURCES = %D%/store_rec_fuzz.c $(fuzz_main)
+%C%_store_rec_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_store_rec_fuzz_LDADD = $(STORE_LIBS)
