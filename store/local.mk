@@ -30,3 +30,4 @@ gplibexec_PROGRAMS += gatepost-store
 gatepost_store_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 gatepost_store_SOURCES = %D%/main.c
 gatepost_store_LDADD = $(STORE_LIBS) $(CONF_LIBS)
+dist_man_MANS += doc/gatepost-store.8
