@@ -182,7 +182,7 @@ const struct conf_row conf_rows[] = {
 
 	NUMBER(segment_mb, RESTART, "64", 4, 1024,
 	    "Size of a file of the store's log, in MiB."),
-	NUMBER(commit_gather_us, RESTART, "200", 0, 10000,
+	NUMBER(commit_gather_us, RESTART, "2000", 0, 10000,
 	    "How long a busy store waits for company before it commits, in "
 	    "microseconds."),
 	NUMBER(free_space_mb, NOW, "512", 1, 1048576,
