@@ -127,6 +127,7 @@ forget(struct dlv_queue *q, struct rec *r)
 	const struct dlv_step none = { .expires_at = NEVER };
 	struct rec *last = q->heap[--q->n];
 
+	assert(q->by_id != NULL); /* heap and hash hold the same records */
 	set_numbers(q, r, &none);
 	if (last != r) {
 		put(q, r->pos, last);
