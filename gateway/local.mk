@@ -21,3 +21,4 @@ gplibexec_PROGRAMS += gatepost-gateway
 gatepost_gateway_SOURCES = %D%/gw_main.c
 gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libmail.a \
 	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
+dist_man_MANS += doc/gatepost-gateway.8
