@@ -113,6 +113,46 @@ ix_close(struct ix *ix)
 	ix->env = NULL;
 }
 
+/* Pages on LMDB's list of free ones (database 0: id lists with a count). */
+static size_t
+free_pages(const struct ix *ix)
+{
+	MDB_cursor *c;
+	MDB_txn *t;
+	MDB_val k, v;
+	size_t n = 0;
+
+	if (mdb_txn_begin(ix->env, NULL, MDB_RDONLY, &t) != 0)
+		return 0;
+	if (mdb_cursor_open(t, 0, &c) == 0) {
+		while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
+			size_t in;
+
+			memcpy(&in, v.mv_data, sizeof(in));
+			n += in;
+		}
+		mdb_cursor_close(c);
+	}
+	mdb_txn_abort(t);
+	return n;
+}
+
+bool
+ix_full(const struct ix *ix)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	size_t most;
+
+	if (mdb_env_info(ix->env, &info) != 0 ||
+	    mdb_env_stat(ix->env, &st) != 0)
+		return false;
+	most = info.me_mapsize / st.ms_psize / 8 * 7;
+	return info.me_last_pgno > most &&
+	       info.me_last_pgno - MIN(free_pages(ix), info.me_last_pgno) >
+		   most;
+}
+
 static MDB_val
 val(struct str s)
 {

@@ -81,6 +81,12 @@ MUST_CHECK enum rc ix_open(const struct log *log, const char *dir,
     uint64_t map_bytes, bool readonly, struct ix *out);
 void ix_close(struct ix *ix);
 
+/*
+ * Is so much of the map in use that new mail must wait?  An eighth is kept,
+ * because deleting needs new pages before it frees old ones.
+ */
+bool ix_full(const struct ix *ix);
+
 /* LMDB's answer as ours; anything unexpected is logged. */
 enum rc ix_rc(const struct ix *ix, int e, const char *what);
 

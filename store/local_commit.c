@@ -18,8 +18,9 @@
 
 #include "store/local.h"
 
-#define TEND_NS  1000000000
-#define SPACE_NS 500000000
+#define TEND_NS 1000000000
+/* statvfs and a look at the map: often enough for what a disk can fill. */
+#define SPACE_NS 20000000
 
 static void
 wake(struct local *l)
@@ -66,6 +67,7 @@ check_space(struct local *l)
 {
 	struct statvfs st;
 	int64_t now = now_ns();
+	bool full;
 
 	if (now < l->space_at_ns + SPACE_NS)
 		return;
@@ -73,11 +75,13 @@ check_space(struct local *l)
 	if (statvfs(l->dir, &st) != 0)
 		return;
 	atomic_store(&l->free_bytes, (uint64_t)st.f_bavail * st.f_frsize);
-	if (atomic_load(&l->free_bytes) < l->conf.floor_bytes) {
+	full = ix_full(&l->ix);
+	if (full || atomic_load(&l->free_bytes) < l->conf.floor_bytes) {
 		if (!atomic_exchange(&l->below_floor, true))
 			log_error(&l->log, "store.space",
 			    KVU("free", atomic_load(&l->free_bytes)),
 			    KVU("floor", l->conf.floor_bytes),
+			    KVC("index", full ? "full" : "good"),
 			    KVC("consequence", "no new mail"));
 	} else if (atomic_exchange(&l->below_floor, false)) {
 		log_info(&l->log, "store.space.good",

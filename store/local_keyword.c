@@ -7,6 +7,8 @@
 #include "store/local.h"
 #include "store/name.h"
 
+#define NAMES_MAX 256u /* in one request */
+
 enum rc
 keyword_names(struct arena *a, const struct ix *ix, MDB_txn *t,
     uint64_t mailbox, const unsigned char *key,
@@ -52,7 +54,7 @@ look_up(struct plan_keywords *kw, const struct str names[STORE_KEYWORDS_MAX],
 			kw->bits |= UINT64_C(1) << (i + 8);
 			return;
 		}
-	for (size_t i = 0; i < kw->nmissing; i++)
+	for (size_t i = 0; i < MIN(kw->nmissing, STORE_KEYWORDS_MAX); i++)
 		if (str_ieq(kw->missing[i], want))
 			return;
 	if (kw->nmissing < STORE_KEYWORDS_MAX)
@@ -71,6 +73,8 @@ plan_keywords_find(struct plan *p, uint64_t mailbox, const struct key *key,
 	*out = (struct plan_keywords){ 0 };
 	if (n == 0)
 		return RC_OK;
+	if (n > NAMES_MAX)
+		return RC_BAD;
 	for (size_t i = 0; rc == RC_OK && i < n; i++)
 		rc = name_keyword_check(names[i]);
 	if (rc == RC_OK)

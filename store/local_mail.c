@@ -72,14 +72,15 @@ static enum rc
 look_at(struct plan *p, uint64_t mailbox, const struct uid_set *uids,
     struct looking *l)
 {
-	enum rc rc = RC_OK;
+	struct uid_set set;
+	enum rc rc = uid_set_normal(p->a, uids, &set);
 
-	if (!uid_set_valid(uids))
-		return RC_BAD;
+	if (rc != RC_OK)
+		return rc;
 	l->hit.a = l->modified.a = p->a;
-	for (size_t i = 0; rc == RC_OK && i < uids->n; i++)
-		rc = rows_each(&p->l->ix, p->ap.txn, mailbox, uids->v[i].lo,
-		    uids->v[i].hi, look, l);
+	for (size_t i = 0; rc == RC_OK && i < set.n; i++)
+		rc = rows_each(&p->l->ix, p->ap.txn, mailbox, set.v[i].lo,
+		    set.v[i].hi, look, l);
 	if (rc == RC_OK && l->hit.s.n > REC_RANGES_MAX)
 		rc = RC_DENY;
 	return rc == RC_BAD ? RC_TEMP : rc;
@@ -126,12 +127,13 @@ plan_flags(struct plan *p)
 	enum rc rc = plan_own_mailbox(p, in->mailbox, &pa, &m);
 	int e;
 
-	if (rc == RC_OK)
-		rc = plan_keywords_find(
-		    p, in->mailbox, &pa.key, in->keywords, in->nkeywords, &kw);
-	if (in->op == STORE_FLAGS_REMOVE && rc != RC_BAD) {
+	if (rc != RC_OK)
+		return rc;
+	rc = plan_keywords_find(
+	    p, in->mailbox, &pa.key, in->keywords, in->nkeywords, &kw);
+	if (in->op == STORE_FLAGS_REMOVE && (rc == RC_OK || rc == RC_DENY)) {
 		kw.nmissing = 0;
-		rc = rc == RC_DENY ? RC_OK : rc;
+		rc = RC_OK;
 	}
 	if (rc != RC_OK)
 		return rc;

@@ -6,6 +6,7 @@
 
 #define NAME_BOUND 192u /* a mailbox record without its name */
 
+/* Each level may replace a name that was only subscribed to: two records. */
 size_t
 plan_mailbox_bound(struct str name)
 {
@@ -13,7 +14,7 @@ plan_mailbox_bound(struct str name)
 
 	for (size_t i = 0; i < name.n; i++)
 		levels += name.p[i] == '/';
-	return levels * (NAME_BOUND + name.n);
+	return levels * 2 * (NAME_BOUND + name.n);
 }
 
 size_t
@@ -216,7 +217,7 @@ plan_create(struct plan *p, struct plan_account *pa, struct str name)
 	}
 	if (n + NAME_DEPTH_MAX > STORE_MAILBOXES_MAX)
 		return RC_DENY;
-	e = plan_begin(p, plan_mailbox_bound(name) + NAME_BOUND + name.n);
+	e = plan_begin(p, plan_mailbox_bound(name));
 	if (e != 0)
 		return e;
 	return plan_mailbox_make(p, pa, name, 0, false, &p->in->out.mailbox);
@@ -375,7 +376,7 @@ rename_inbox(struct plan *p, struct plan_account *pa, struct str to)
 	struct rec_copy copy = { .from = pa->acct.inbox,
 		.save_date = now_unix() };
 	struct rec_expunge gone = { .mailbox = pa->acct.inbox };
-	size_t bound = plan_mailbox_bound(to) + NAME_BOUND + to.n;
+	size_t bound = plan_mailbox_bound(to);
 	struct ix_mbox m;
 	uint64_t id;
 	enum rc rc;

@@ -1,5 +1,4 @@
 /* Mailboxes and rows, copied out of the index. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/local.h"
@@ -167,32 +166,6 @@ store_rows(struct store_view *v, uint64_t mailbox, uint32_t lo, uint32_t hi,
 	return store_rows_since(v, mailbox, 0, lo, hi, rows, max, out_n);
 }
 
-static int
-by_lo(const void *a, const void *b)
-{
-	const struct uid_range *x = a, *y = b;
-
-	return (x->lo > y->lo) - (x->lo < y->lo);
-}
-
-/* The histories of several expunges as one ascending set. */
-static void
-normalise(struct uid_set *s)
-{
-	size_t n = 0;
-
-	if (s->n == 0)
-		return;
-	qsort(s->v, s->n, sizeof(*s->v), by_lo);
-	for (size_t i = 1; i < s->n; i++) {
-		if (s->v[i].lo <= (uint64_t)s->v[n].hi + 1)
-			s->v[n].hi = MAX(s->v[n].hi, s->v[i].hi);
-		else
-			s->v[++n] = s->v[i];
-	}
-	s->n = n + 1;
-}
-
 enum rc
 store_expunged(struct store_view *v, struct arena *a, uint64_t mailbox,
     uint64_t since, struct uid_set *out)
@@ -226,6 +199,9 @@ store_expunged(struct store_view *v, struct arena *a, uint64_t mailbox,
 			    (uint32_t)le_get(val.p + i * 8 + 4, 4);
 		}
 	}
-	normalise(out);
-	return rc == RC_NOENT ? RC_OK : reader_rc(rc);
+	/* The histories of several expunges: one ascending set. */
+	if (rc == RC_NOENT)
+		rc =
+		    uid_set_normal(a, &(struct uid_set){ out->v, out->n }, out);
+	return reader_rc(rc);
 }

@@ -1,4 +1,6 @@
 /* Operations to bytes and back; the layout is the order of the calls. */
+#include <stdlib.h>
+
 #include "store/rec.h"
 
 #define HEAD 8u
@@ -42,6 +44,40 @@ uid_set_valid(const struct uid_set *s)
 		next = (uint64_t)s->v[i].hi + 1;
 	}
 	return true;
+}
+
+static int
+by_lo(const void *a, const void *b)
+{
+	const struct uid_range *x = a, *y = b;
+
+	return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+enum rc
+uid_set_normal(struct arena *a, const struct uid_set *in, struct uid_set *out)
+{
+	struct uid_range *v;
+	size_t n = 0;
+
+	if (uid_set_valid(in)) {
+		*out = *in;
+		return RC_OK;
+	}
+	for (size_t i = 0; i < in->n; i++)
+		if (in->v[i].lo == 0 || in->v[i].hi < in->v[i].lo)
+			return RC_BAD;
+	v = arena_calloc(a, in->n, sizeof(*v));
+	memcpy(v, in->v, in->n * sizeof(*v));
+	qsort(v, in->n, sizeof(*v), by_lo);
+	for (size_t i = 1; i < in->n; i++) {
+		if (v[i].lo <= (uint64_t)v[n].hi + 1)
+			v[n].hi = MAX(v[n].hi, v[i].hi);
+		else
+			v[++n] = v[i];
+	}
+	*out = (struct uid_set){ v, n + 1 };
+	return RC_OK;
 }
 
 uint64_t

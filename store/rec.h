@@ -210,6 +210,9 @@ void rec_dec_mailbox(struct dec *d, struct rec_mailbox *r);
 
 /* Ascending, not touching, lo <= hi, no 0. */
 bool uid_set_valid(const struct uid_set *s);
+/* The same UIDs in that form.  RC_BAD: a range is none. */
+MUST_CHECK enum rc uid_set_normal(
+    struct arena *a, const struct uid_set *in, struct uid_set *out);
 uint64_t uid_set_count(const struct uid_set *s);
 
 #endif

@@ -237,8 +237,8 @@ find_next(struct scan *s, uint32_t *out)
 			*out = h.id;
 	}
 	if (*out == 0 && longer)
-		return damaged(s,
-		    STR("a later segment says that there was more"));
+		return damaged(
+		    s, STR("a later segment says that there was more"));
 	return *out != 0 ? RC_OK : RC_NOENT;
 }
 

@@ -569,6 +569,90 @@ below_the_floor_only_deleting_works(void **state)
 	assert_int_equal(rig_count(r, ANN, "INBOX"), 0);
 }
 
+/* Names of all lengths that were only subscribed to give way at once. */
+static void
+long_names_over_ghosts_fit(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 17, 10);
+	struct store_mailbox mb;
+	char name[STORE_NAME_MAX + 1];
+
+	assert_int_equal(rig_ensure(r, ANN), RC_OK);
+	memset(name, 'x', sizeof(name) - 1);
+	name[STORE_NAME_MAX] = '\0';
+	for (size_t i = 0; i < 30; i++) {
+		char *end = name + 930 + i * 2;
+
+		*end = '\0';
+		assert_int_equal(
+		    rig_name_op(r, ENGINE_SUBSCRIBE, ANN, name, NULL, true),
+		    RC_OK);
+		*end = '/';
+	}
+	assert_int_equal(
+	    rig_name_op(r, ENGINE_CREATE, ANN, name, NULL, false), RC_OK);
+	assert_true(rig_find(r, ANN, name, &mb) && mb.exists);
+	(void)rig_deliver(r, BOB, name, &m);
+	name[0] = 'y';
+	(void)rig_deliver(r, ANN, name, &m);
+	rig_reopen(r);
+}
+
+static void
+full_index_still_lets_people_delete(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 18, 10);
+	struct engine_result out;
+	uint32_t n = 0;
+	enum rc rc;
+
+	rig_close(r);
+	r->conf.map_bytes = 16 << 20;
+	rig_open(r);
+	m.meta = rig_message(r, 18, 12000).body;
+	rig_quiet(r, true);
+	do {
+		rc = rig_submit(r, ANN, "INBOX", &m, &out);
+		n += rc == RC_OK;
+		arena_reset(&r->a);
+		m = rig_message(r, 18, 10);
+		m.meta = rig_message(r, 18, 12000).body;
+	} while (rc == RC_OK && n < 3000);
+	rig_quiet(r, false);
+	assert_int_equal(rc, RC_TEMP);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), n);
+	for (uint32_t i = 1; i <= n; i += 50) {
+		assert_int_equal(
+		    rig_flags(r, ANN, "INBOX", i, i + 49, STORE_FLAGS_ADD,
+			STORE_DELETED, NULL, NULL),
+		    RC_OK);
+		assert_int_equal(
+		    rig_expunge(r, ANN, "INBOX", i, i + 49, NULL), RC_OK);
+	}
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 0);
+	rig_reopen(r);
+	assert_int_equal(rig_submit(r, ANN, "INBOX", &m, &out), RC_OK);
+}
+
+static void
+sets_in_any_order_mean_the_same(void **state)
+{
+	struct rig *r = *state;
+	struct uid_range v[] = { { 5, 9 }, { 2, 3 }, { 3, 6 } };
+	struct uid_range bad[] = { { 4, 3 } };
+	struct uid_set s;
+
+	assert_int_equal(
+	    uid_set_normal(&r->a, &(struct uid_set){ v, 3 }, &s), RC_OK);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.v[0].lo, 2);
+	assert_int_equal(s.v[0].hi, 9);
+	assert_int_equal(
+	    uid_set_normal(&r->a, &(struct uid_set){ bad, 1 }, &s), RC_BAD);
+}
+
 struct crowd {
 	struct rig *r;
 	unsigned number;
@@ -656,6 +740,9 @@ main(void)
 		T(damaged_log_is_not_served),
 		T(second_process_is_kept_out),
 		T(below_the_floor_only_deleting_works),
+		T(long_names_over_ghosts_fit),
+		T(full_index_still_lets_people_delete),
+		T(sets_in_any_order_mean_the_same),
 		T(company_shares_a_commit),
 		T(nonsense_is_refused_without_a_trace),
 	};
