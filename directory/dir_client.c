@@ -53,7 +53,6 @@ dir_rcpts(struct dir_client *d, struct arena *a, const struct str *addresses,
 	struct ipc_in in, group;
 	struct dir_rcpt *v;
 	size_t pos = 0, got = 0;
-	enum rc rc;
 
 	if (n == 0 || n > DIR_RCPTS_MAX)
 		return RC_BAD;
@@ -65,7 +64,7 @@ dir_rcpts(struct dir_client *d, struct arena *a, const struct str *addresses,
 		return RC_TEMP;
 	v = arena_calloc(a, n, sizeof(*v));
 	ipc_in_init(&in, &reply);
-	while ((rc = ipc_next_group(&in, "rcpt", &pos, &group)) == RC_OK) {
+	while (ipc_next_group(&in, "rcpt", &pos, &group) == RC_OK) {
 		if (got == n ||
 		    dir_wire_get_rcpt(&group, a, &v[got++]) != RC_OK)
 			return RC_TEMP;

@@ -13,20 +13,12 @@ struct parser {
 
 static enum rc parse_filter(struct parser *p, struct dir_filter **out);
 
-static int
-hex_digit(char c)
-{
-	c = ascii_lower(c);
-	return ascii_is_digit(c)      ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-				      : -1;
-}
-
 /* \xx and bytes that stand for themselves. */
 static enum rc
 unescape(struct arena *a, struct str s, struct str *out)
 {
 	char *p = arena_alloc(a, s.n + 1);
+	struct str byte;
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
@@ -36,11 +28,10 @@ unescape(struct arena *a, struct str s, struct str *out)
 			p[n++] = s.p[i];
 			continue;
 		}
-		if (s.n - i < 3 || hex_digit(s.p[i + 1]) < 0 ||
-		    hex_digit(s.p[i + 2]) < 0)
+		if (s.n - i < 3 ||
+		    str_unhex(a, str_sub(s, i + 1, 2), &byte) != RC_OK)
 			return RC_BAD;
-		p[n++] =
-		    (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
+		p[n++] = byte.p[0];
 		i += 2;
 	}
 	p[n] = '\0';

@@ -249,6 +249,7 @@ dir_guard_end(struct dir_guard *g, const struct dir_guard_try *t,
 	if (s != NULL && s->pending)
 		s->pending--;
 	if (wrong_password) {
+		assert(s != NULL); /* it was made if it was not there */
 		note_failure(s, now);
 		add_wrong(g, hash, now);
 	} else if (s != NULL && s->pending == 0 && recent(s, now) == 0) {
