@@ -161,11 +161,25 @@ pool(const struct log *log, const struct conf *conf, bool login)
 	return dir_pool_new(log, &pc);
 }
 
+/*
+ * libldap and its TLS set themselves up at their first use, without a lock
+ * that would hold for several threads at once.
+ */
+static void
+set_up_libldap(void)
+{
+	int v3 = LDAP_VERSION3, client = 0;
+
+	ldap_set_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &v3);
+	ldap_set_option(NULL, LDAP_OPT_X_TLS_NEWCTX, &client);
+}
+
 struct dir_backend *
 dir_ldap_open(const struct log *log, const struct conf *conf)
 {
 	struct ldap_backend *l = xcalloc(1, sizeof(*l));
 
+	set_up_libldap();
 	l->b.ops = &ops;
 	l->log = *log;
 	l->conf = conf_ref(conf);

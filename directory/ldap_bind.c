@@ -104,7 +104,8 @@ dir_ldap_bind(const struct log *log, struct dir_link *l, struct str dn,
 	/* Either empty would be an anonymous bind (RFC 4513 5.1.1, 5.1.2). */
 	if (dn.n == 0 || password.n == 0 || str_cstr(&a, dn, &name) != RC_OK)
 		return DIR_BIND_REFUSED;
-	if (ldap_sasl_bind(l->ld, name, LDAP_SASL_SIMPLE, &cred, controls, NULL,
+	if (!dir_conn_intact(l) ||
+	    ldap_sasl_bind(l->ld, name, LDAP_SASL_SIMPLE, &cred, controls, NULL,
 		&msgid) != LDAP_SUCCESS) {
 		*fate = DIR_LINK_BROKEN;
 		return DIR_BIND_UNAVAILABLE;

@@ -12,6 +12,7 @@
 #include "directory/ldap_url.h"
 
 #define SYSTEM_CA      "/etc/ssl/certs/ca-certificates.crt"
+#define NOWHERE        "ldapi://%2Fdev%2Fnull%2Fnowhere"
 #define PASSWORD_MAX   4096u
 #define SECPROPS_LAYER "minssf=56"
 /* AD: "Sign or Seal are not allowed if TLS is used". */
@@ -254,11 +255,30 @@ dir_conn_open(struct dir_target *t, struct arena *a, struct deadline dl,
 		ldap_unbind_ext(ld, NULL, NULL);
 		return RC_TEMP;
 	}
+	/*
+	 * libldap would open a connection that it lost anew, without TLS and
+	 * without asking; from here on its URI leads nowhere.
+	 */
+	if (!set(ld, LDAP_OPT_URI, NOWHERE)) {
+		*why = STR("options");
+		ldap_unbind_ext(ld, NULL, NULL);
+		return RC_TEMP;
+	}
 	l = xcalloc(1, sizeof(*l));
 	l->ld = ld;
 	l->fd = raw;
+	l->tls = t->secure == DIR_STARTTLS || t->secure == DIR_LDAPS;
 	*out = l;
 	return RC_OK;
+}
+
+bool
+dir_conn_intact(const struct dir_link *l)
+{
+	int fd = -1;
+
+	return ldap_get_option(l->ld, LDAP_OPT_DESC, &fd) == LDAP_OPT_SUCCESS &&
+	       fd == l->fd && (!l->tls || ldap_tls_inplace(l->ld));
 }
 
 void

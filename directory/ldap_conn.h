@@ -30,6 +30,7 @@ struct dir_target;
 struct dir_link {
 	LDAP *ld;
 	int fd; /* libldap's; for polling only */
+	bool tls;
 	size_t server;
 };
 
@@ -42,6 +43,8 @@ const char *dir_target_name(const struct dir_target *t);
 /* *why (static or in a) says what failed. */
 MUST_CHECK enum rc dir_conn_open(struct dir_target *t, struct arena *a,
     struct deadline dl, struct dir_link **out, struct str *why);
+/* Still the connection that was made, TLS and all? */
+bool dir_conn_intact(const struct dir_link *l);
 void dir_conn_close(struct dir_link **l);
 
 #endif

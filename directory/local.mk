@@ -45,7 +45,7 @@ libdirectory_a_SOURCES = \
 
 gplibexec_PROGRAMS += gatepost-directory
 gatepost_directory_CPPFLAGS = $(libdirectory_a_CPPFLAGS)
-gatepost_directory_SOURCES = %D%/main.c
+gatepost_directory_SOURCES = %D%/main.c %D%/leak.c
 gatepost_directory_LDADD = $(DIRECTORY_LIBS)
 dist_man_MANS += doc/gatepost-directory.8
 

@@ -1,4 +1,5 @@
 """The directory process alone, with OpenLDAP."""
+import threading
 import time
 
 import pytest
@@ -106,4 +107,34 @@ def test_scope_filter(ldap, tmp_path):
         assert "scope_filter" in "\n".join(
             d.ask("explain", "rcpt", "bob@example.test"))
     finally:
+        d.close()
+
+
+def test_many_at_once_while_the_server_restarts(ldap, tmp_path):
+    """Right answers or "not now", never a wrong one."""
+    d = drive.on_openldap(ldap, tmp_path, directory_timeout_ms=1000)
+    question = ["alice", ldap.password] + [
+        "many%04d@example.test" % n for n in range(200)]
+    answers = []
+
+    def ask():
+        for _ in range(4):
+            answers.extend(d.ask("storm", "8", "150", *question))
+
+    thread = threading.Thread(target=ask)
+    try:
+        assert d.login("alice", ldap.password).rc == "ok"
+        thread.start()
+        # here, because a server ends with the thread that started it
+        while thread.is_alive():
+            ldap.stop()
+            ldap.start()
+            time.sleep(0.2)
+        for line in answers:
+            ok, temp, other = map(int, line.split("\t"))
+            assert other == 0 and ok + temp == 8 * 150 * 2
+        wait_until(lambda: d.ask("storm", "8", "50", *question) ==
+                   ["800\t0\t0"], "all answers")
+    finally:
+        thread.join()
         d.close()

@@ -9,6 +9,7 @@
  */
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,6 +329,80 @@ on_logins(struct drive *d, struct arena *a, struct str *f, size_t n)
 	    (unsigned long long)bad);
 }
 
+#define STORM_MAX 32u
+
+struct storm {
+	struct drive *d;
+	struct str *address;
+	size_t n;
+	struct str name, password;
+	uint64_t count;
+	unsigned ok, temp, other; /* look-ups and logins */
+};
+
+static void
+count(struct storm *s, enum rc rc)
+{
+	s->ok += rc == RC_OK;
+	s->temp += rc == RC_TEMP;
+	s->other += rc != RC_OK && rc != RC_TEMP;
+}
+
+static void *
+storm_main(void *arg)
+{
+	struct storm *s = arg;
+
+	for (uint64_t i = 0; i < s->count; i++) {
+		const struct dir_login in = { .name = s->name,
+			.password = s->password,
+			.service = STR_INIT("imap"),
+			.client_ip = STR_INIT("192.0.2.1") };
+		AUTO_ARENA a = { 0 };
+		struct dir_account x;
+		struct dir_rcpt r;
+		enum rc rc = dir_rcpts(s->d->client, &a, &s->address[i % s->n],
+		    1, true, deadline_in(WAIT_MS), &r);
+
+		count(s, rc == RC_OK ? r.rc : rc);
+		count(s, dir_login_password(
+			     s->d->client, &a, &in, deadline_in(WAIT_MS), &x));
+	}
+	return NULL;
+}
+
+/* storm THREADS COUNT NAME PASSWORD ADDRESS...: how many of each result */
+static void
+on_storm(struct drive *d, struct arena *a, struct str *f, size_t n)
+{
+	uint64_t threads, each;
+	struct storm s[STORM_MAX];
+	pthread_t t[STORM_MAX];
+	unsigned ok = 0, temp = 0, other = 0;
+
+	(void)a;
+	if (str_u64(f[1], STORM_MAX, &threads) != RC_OK ||
+	    str_u64(f[2], 1000000, &each) != RC_OK)
+		return;
+	for (size_t i = 0; i < threads; i++) {
+		s[i] = (struct storm){ .d = d,
+			.address = f + 5,
+			.n = n - 5,
+			.name = f[3],
+			.password = f[4],
+			.count = each };
+		if (pthread_create(&t[i], NULL, storm_main, &s[i]) != 0)
+			panic("no thread");
+	}
+	for (size_t i = 0; i < threads; i++) {
+		pthread_join(t[i], NULL);
+		ok += s[i].ok;
+		temp += s[i].temp;
+		other += s[i].other;
+	}
+	printf("%u\t%u\t%u\n", ok, temp, other);
+}
+
 static const struct {
 	struct str name;
 	size_t fields;
@@ -345,6 +420,7 @@ static const struct {
 	{ STR_INIT("check"), 1, on_check },
 	{ STR_INIT("bench"), 4, on_bench },
 	{ STR_INIT("logins"), 4, on_logins },
+	{ STR_INIT("storm"), 6, on_storm },
 };
 
 static void

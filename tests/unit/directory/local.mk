@@ -13,7 +13,7 @@ directory_fakes = %D%/dirtest.h %D%/dirtest.c
 directory_libs = $(DIRECTORY_LIBS) $(CMOCKA_LIBS)
 # not a test itself: tests/system asks it
 noinst_PROGRAMS += %D%/dirdrive
-%C%_dirdrive_SOURCES = %D%/dirdrive.c
+%C%_dirdrive_SOURCES = %D%/dirdrive.c directory/leak.c
 %C%_dirdrive_LDADD = $(DIRECTORY_LIBS)
 
 %C%_auth_test_SOURCES = %D%/auth_test.c $(directory_fakes)
