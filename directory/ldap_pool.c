@@ -184,11 +184,14 @@ dir_pool_free(struct dir_pool **pp)
 	xfree(p);
 }
 
-/* An idle connection that has something to say was closed by the server. */
+/*
+ * Closed by the server while it was idle?  Data alone means nothing: TLS 1.3
+ * sends tickets after the handshake.
+ */
 static bool
 stale(const struct dir_link *l)
 {
-	struct pollfd pfd = { l->fd, POLLIN | POLLRDHUP, 0 };
+	struct pollfd pfd = { l->fd, POLLRDHUP, 0 };
 
 	return poll(&pfd, 1, 0) != 0;
 }

@@ -183,7 +183,9 @@ dir_rule_entry(const struct dir_rules *r, struct arena *a,
 		x.r.kind = DIR_GROUP;
 		verdict(&x, RC_OK, STR(""));
 	} else if (e->class == DIR_C_OTHER) {
-		verdict(&x, RC_DENY, STR("neither a person nor a group"));
+		/* Public folders, dynamic lists: another system keeps them. */
+		x.r.kind = DIR_ELSEWHERE;
+		verdict(&x, RC_OK, STR("it is neither a person nor a group"));
 	} else {
 		rule_user(r, a, e, &x);
 	}

@@ -179,9 +179,13 @@ const char ad_people[] = OU("Staff") OU("Groups")
     "mail: primary@example.test\n"
     "primaryGroupID: 1113\n\n" USER("17", "Post", "post") ENABLED
     "mail: post@example.test\n\n"
-    "dn: CN=PC1,OU=Staff,DC=example,DC=test\nobjectClass: user\n"
-    "objectClass: computer\n" GUID("18") ENABLED "sAMAccountName: PC1$\n"
-						 "mail: pc1@example.test\n";
+    "dn: CN=Folder,OU=Staff,DC=example,DC=test\n"
+    "objectClass: publicFolder\n" GUID(
+	"19") "mail: folder@example.test\n\n"
+	      "dn: CN=PC1,OU=Staff,DC=example,DC=test\nobjectClass: user\n"
+	      "objectClass: computer\n" GUID("18") ENABLED
+    "sAMAccountName: PC1$\n"
+    "mail: pc1@example.test\n";
 
 #define PERSON(n, uid)                                                         \
 	"dn: uid=" uid ",ou=people,dc=example,dc=test\n"                       \

@@ -83,6 +83,8 @@ ad_addresses(void **state)
 		{ "tech@example.test", RC_OK, DIR_GROUP, ID("20"),
 		    "tech@example.test", "", "not_a_person" },
 		{ "pc1@example.test", RC_DENY },
+		{ "folder@example.test", RC_OK, DIR_ELSEWHERE, ID("19"),
+		    "folder@example.test", "", "not_a_person" },
 		/* postmaster, in every domain and without one */
 		{ "postmaster", RC_OK, DIR_USER, ID("17"), "post@example.test",
 		    "", "" },
