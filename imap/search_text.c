@@ -1,8 +1,7 @@
 /*
  * HEADER, BODY and TEXT.  Fields that the envelope keeps are searched there;
  * others, and bodies, are read from the message.  Text parts are decoded
- * (transfer encoding, charset); other parts have no text to search, but the
- * header of a message within the message does.
+ * (transfer encoding, charset); of other parts only headers are searched.
  */
 #include "imap/search.h"
 
@@ -130,6 +129,18 @@ search_leaf(const struct mail_needle *nd, struct imap_message *m,
 	return rc;
 }
 
+/*
+ * TEXT looks at the header of every part, BODY at those of messages within
+ * the message only.
+ */
+static bool
+has_text_header(const struct search_key *k, const struct mail_part *p)
+{
+	if (p->parent == NULL) /* the message's own is no part's */
+		return false;
+	return k->kind == SEARCH_TEXT || p->parent->kind == MAIL_PART_MESSAGE;
+}
+
 /* The part, what is in it, and what follows it. */
 static enum rc
 search_parts(struct imap_session *s, const struct search_key *k,
@@ -138,13 +149,13 @@ search_parts(struct imap_session *s, const struct search_key *k,
 	enum rc rc = RC_OK;
 
 	for (*out = false; rc == RC_OK && p != NULL && !*out; p = p->next) {
-		if (p->kind == MAIL_PART_TEXT) {
-			rc = search_leaf(k->needle, m, p, out);
+		if (has_text_header(k, p))
+			rc = find_in_header(s, m, p, k, STR(""), out);
+		if (rc != RC_OK || *out)
 			continue;
-		}
-		if (p->kind == MAIL_PART_MESSAGE)
-			rc = find_in_header(s, m, p->child, k, STR(""), out);
-		if (rc == RC_OK && !*out)
+		if (p->kind == MAIL_PART_TEXT)
+			rc = search_leaf(k->needle, m, p, out);
+		else
 			rc = search_parts(s, k, m, p->child, out);
 	}
 	return rc;

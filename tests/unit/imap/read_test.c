@@ -367,6 +367,8 @@ searches(void **state)
 		{ S("TEXT Terry"), S(" 1") },
 		{ S("TEXT \"no header\""), S(" 3") },
 		{ S("TEXT x-note"), S(" 2") },
+		{ S("TEXT f.bin"), S(" 2") },
+		{ S("BODY f.bin"), S("") },
 		{ S("OR SEEN DELETED"), S(" 1 3") },
 		{ S("OR (SEEN BODY 1234) OR FLAGGED 3"), S(" 1 2 3") },
 		{ S("NOT (OR SEEN DELETED)"), S(" 2") },
