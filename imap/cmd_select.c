@@ -81,6 +81,7 @@ select_step(struct imap_session *s)
 	sel->box->flags_hash = imap_flags_hash(&sel->mb);
 	s->box = sel->box;
 	sel->box = NULL;
+	s->box->exists = imap_view_count(v);
 	s->phase = PH_SELECTED;
 	announce(s, sel);
 	return imap_ok(s, s->box->readonly ? "[READ-ONLY] Examine completed"

@@ -107,7 +107,6 @@ struct imap_sync {
 	uint32_t uidnext;  /* likewise */
 	uint32_t old_next; /* UIDs from here are new, not changed */
 	uint32_t next_uid; /* where this stage goes on */
-	bool grown;        /* there are new messages */
 };
 
 struct imap_box {
@@ -116,6 +115,7 @@ struct imap_box {
 	bool readonly;
 	uint64_t flags_hash; /* of the FLAGS response last sent */
 	uint64_t own_modseq; /* a change of ours, told already */
+	uint32_t exists;     /* as the client believes */
 	struct view view;
 	struct imap_sync sync;
 	struct imap_watch watch;

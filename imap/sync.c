@@ -74,8 +74,10 @@ tell_expunges(struct imap_session *s)
 		uint32_t n =
 		    imap_view_remove(v, gone.v[i].lo, gone.v[i].hi, &seq);
 
-		while (n-- > 0)
+		for (; n > 0 && seq <= s->box->exists; n--) {
 			imap_out_fmt(&s->out, "* %u EXPUNGE\r\n", seq);
+			s->box->exists--;
+		}
 	}
 	v->expunged_modseq = s->box->sync.modseq;
 	return RC_OK;
@@ -181,12 +183,12 @@ step_new(struct imap_session *s)
 	for (size_t i = 0; i < n; i++) {
 		imap_view_add(v, rows[i].uid);
 		v->uidnext = rows[i].uid + 1;
-		y->grown = true;
 	}
 	if (n == IMAP_BATCH)
 		return RC_OK;
 	v->uidnext = y->uidnext;
-	if (y->grown) {
+	if (imap_view_count(v) != s->box->exists) {
+		s->box->exists = imap_view_count(v);
 		imap_out_fmt(&s->out, "* %u EXISTS\r\n* %u RECENT\r\n",
 		    imap_view_count(v), imap_view_recent(v));
 	}
