@@ -27,11 +27,14 @@ static const struct port {
 	enum gw_port tag;
 	bool implicit_tls;
 	const struct netd_ops *ops;
+	struct str busy; /* nobody reads it where TLS comes first */
 } ports[] = {
 	{ "mx", "listen.smtp", GW_MX, false, &gw_smtp_ops },
-	{ "access", "listen.submission", GW_SUBMISSION, false, &gw_smtp_ops },
+	{ "access", "listen.submission", GW_SUBMISSION, false, &gw_smtp_ops,
+	    STR_INIT("421 4.3.2 Too many sessions\r\n") },
 	{ "access", "listen.submissions", GW_SUBMISSIONS, true, &gw_smtp_ops },
-	{ "access", "listen.imap", GW_IMAP, false, &gw_imap_ops },
+	{ "access", "listen.imap", GW_IMAP, false, &gw_imap_ops,
+	    STR_INIT("* BYE [UNAVAILABLE] Too many sessions\r\n") },
 	{ "access", "listen.imaps", GW_IMAPS, true, &gw_imap_ops },
 };
 
@@ -110,7 +113,8 @@ take_listeners(struct proc *p, struct gw *gw, struct netd_listener *l)
 				.implicit_tls = port->implicit_tls,
 				.ops = port->ops,
 				.ctx = gw,
-				.tag = port->tag };
+				.tag = port->tag,
+				.busy = port->busy };
 	}
 	return n;
 }

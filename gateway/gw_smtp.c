@@ -411,6 +411,8 @@ unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 		next = gw_reply(s, 421, "4.3.2", "Service shutting down");
 		break;
 	}
+	/* Any piece of a body is a unit, so the whole is what has a rate. */
+	netd_expect_rate(s->c, s->phase == PH_DATA || s->phase == PH_BDAT);
 	arena_reset(&s->unit);
 	return next;
 }

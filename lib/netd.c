@@ -18,6 +18,28 @@
 
 #include "lib/netd_impl.h"
 
+/* Text of the service's, copied. */
+static struct str
+keep(struct str s)
+{
+	char *p = xmalloc(s.n + 1);
+
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return str_n(p, s.n);
+}
+
+static void
+drop(struct str s)
+{
+	union {
+		const char *in;
+		char *out;
+	} p = { s.p };
+
+	xfree(p.out);
+}
+
 static void
 prepare_listeners(struct netd *d, const struct netd_conf *conf)
 {
@@ -29,6 +51,7 @@ prepare_listeners(struct netd *d, const struct netd_conf *conf)
 		int flags = fcntl(fd, F_GETFL);
 
 		d->listeners[i] = conf->listeners[i];
+		d->listeners[i].busy = keep(conf->listeners[i].busy);
 		if (flags >= 0)
 			fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 		/* Fail on UNIX sockets, which need neither. */
@@ -57,10 +80,7 @@ copy_conf(struct netd *d, const struct netd_conf *conf)
 		d->conf.stall_timeout_ms = NETD_STALL_MS;
 	if (d->conf.trickle_grace_ms <= 0)
 		d->conf.trickle_grace_ms = NETD_GRACE_MS;
-	d->busy = xmalloc(conf->busy.n + 1);
-	if (conf->busy.n > 0)
-		memcpy(d->busy, conf->busy.p, conf->busy.n);
-	d->conf.busy = str_n(d->busy, conf->busy.n);
+	d->conf.busy = keep(conf->busy);
 	if (conf->npeer_uids > 0) {
 		d->uids = xcalloc(conf->npeer_uids, sizeof(d->uids[0]));
 		memcpy(d->uids, conf->peer_uids,
@@ -85,9 +105,11 @@ netd_free(struct netd *d)
 	pthread_mutex_destroy(&d->src_lock);
 	pthread_mutex_destroy(&d->pool.lock);
 	xfree(d->reactors);
+	for (size_t i = 0; i < d->conf.nlisteners; i++)
+		drop(d->listeners[i].busy);
 	xfree(d->listeners);
 	xfree(d->uids);
-	xfree(d->busy);
+	drop(d->conf.busy);
 	xfree(d->src);
 	xfree(d);
 }

@@ -82,8 +82,9 @@ struct netd_listener {
 	int fd; /* borrowed until netd_stop has returned */
 	bool implicit_tls;
 	const struct netd_ops *ops;
-	void *ctx;    /* for open() */
-	unsigned tag; /* netd_tag(c): which listener it was */
+	void *ctx;       /* for open() */
+	unsigned tag;    /* netd_tag(c): which listener it was */
+	struct str busy; /* instead of the one for all, if not empty */
 };
 
 struct netd_conf {
@@ -138,6 +139,11 @@ struct str netd_buffered(struct netd_conn *c);
  * same time bounds the wait.  A wake does not begin it anew.
  */
 void netd_set_timeout(struct netd_conn *c, int ms);
+/*
+ * A body comes in: from now on the input as a whole, not only each unit, has
+ * to keep min_rate, until this is said with false.
+ */
+void netd_expect_rate(struct netd_conn *c, bool on);
 /* Once: UNIT_WAKE after ms, if NEXT_WAIT or NEXT_IDLE is returned now. */
 void netd_wake_in(struct netd_conn *c, int ms);
 /*

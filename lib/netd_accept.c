@@ -119,12 +119,12 @@ refuse(struct netd *d, const struct netd_listener *l, int fd, const char *why,
 {
 	int64_t now = netd_now();
 	int64_t said = atomic_load(&d->refused_said);
+	struct str busy = l->busy.n > 0 ? l->busy : d->conf.busy;
 
 	atomic_fetch_add(&d->refused, 1);
 	/* A client that speaks TLS first could not read it. */
-	if (!l->implicit_tls && d->conf.busy.n > 0)
-		(void)!send(fd, d->conf.busy.p, d->conf.busy.n,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!l->implicit_tls && busy.n > 0)
+		(void)!send(fd, busy.p, busy.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 	if (now - said >= REFUSED_LOG &&
 	    atomic_compare_exchange_strong(&d->refused_said, &said, now))

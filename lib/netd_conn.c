@@ -52,6 +52,15 @@ netd_set_timeout(struct netd_conn *c, int ms)
 }
 
 void
+netd_expect_rate(struct netd_conn *c, bool on)
+{
+	if (on == (c->rate_from > 0))
+		return;
+	c->rate_from = on ? netd_now() : 0;
+	c->rate_n = 0;
+}
+
+void
 netd_wake_in(struct netd_conn *c, int ms)
 {
 	assert(ms > 0);

@@ -136,6 +136,8 @@ struct netd_conn {
 	struct netd_local *local; /* asked on demand */
 	int timeout_ms;
 	int64_t wait_from, wake_at, unit_from;
+	int64_t rate_from; /* netd_expect_rate; 0 = off */
+	uint64_t rate_n;   /* bytes of units since then */
 	bool authenticated;
 	bool first;   /* no UNIT_DATA yet */
 	bool secured; /* the handshake is complete */
@@ -188,7 +190,6 @@ struct netd {
 	struct netd_conf conf;
 	struct netd_listener *listeners;
 	uid_t *uids;
-	char *busy;
 	struct netd_reactor *reactors;
 	struct netd_worker *workers;
 	unsigned nthreads; /* workers started */

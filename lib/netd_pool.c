@@ -123,6 +123,7 @@ netd_call(struct netd_conn *c, enum netd_unit_kind kind, size_t n)
 	enum next was = c->next;
 
 	c->in_off += n;
+	c->rate_n += n;
 	c->in_seen = 0;
 	c->unit_from = 0;
 	c->wake_at = 0;

@@ -56,6 +56,10 @@ input_due(const struct netd_conn *c)
 	if (part > 0 && c->unit_from > 0)
 		due = MIN(due, c->unit_from + conf->trickle_grace_ms +
 				   (int64_t)part * 1000 / conf->min_rate);
+	if (c->rate_from > 0)
+		due = MIN(due,
+		    c->rate_from + conf->trickle_grace_ms +
+			(int64_t)(c->rate_n + part) * 1000 / conf->min_rate);
 	return due;
 }
 

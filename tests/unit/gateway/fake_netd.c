@@ -181,6 +181,11 @@ netd_set_class(struct netd_conn *c, bool authenticated)
 {
 	(void)c, (void)authenticated;
 }
+void
+netd_expect_rate(struct netd_conn *c, bool on)
+{
+	(void)c, (void)on;
+}
 struct netd_waker *
 netd_waker(struct netd_conn *c)
 {

@@ -161,6 +161,10 @@ command(struct session *s, struct str line)
 
 	if (str_eq(word, STR("ECHO")))
 		return say(s, line, NEXT_INPUT);
+	if (str_eq(word, STR("RATE"))) {
+		netd_expect_rate(s->c, true);
+		return say(s, STR("ok"), NEXT_INPUT);
+	}
 	if (str_eq(word, STR("INFO")))
 		return info(s);
 	if (str_eq(word, STR("QUIT")))
@@ -355,6 +359,7 @@ rig_start(struct rig *r)
 		 RC_OK,
 	    "tls_ctx_new");
 	bind_all(r);
+	r->listeners[2].busy = STR("busy here\n");
 	r->conf.tls = r->tls;
 	r->netd = netd_start(&r->log, &r->conf);
 	must(r->netd != NULL, "netd_start");

@@ -3,7 +3,7 @@
  *
  * Commands, one per line: ECHO text, BIG n (n bytes through NEXT_DRAIN),
  * SLEEP ms (blocks its worker), WAIT (until the test wakes it), LATER ms
- * (netd_wake_in), IDLE, TLS, RELAY, LOGIN (becomes authenticated), QUIT,
+ * (netd_wake_in), IDLE, TLS, RELAY, LOGIN (becomes authenticated), RATE, QUIT,
  * ABORT, INFO.
  */
 #ifndef TESTS_UNIT_LIB_NETD_RIG_H
