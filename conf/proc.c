@@ -46,16 +46,9 @@ die(const struct proc *p, int status, const char *what, struct str why)
 	_exit(status);
 }
 
-static bool
-is_conf_text(struct proc *p, int fd, struct str *out)
-{
-	return fd_is_sealed(fd) &&
-	       fd_read_file(&p->a, fd, CONF_BYTES, out) == RC_OK;
-}
-
-/* The configuration of a start or reload frame. */
+/* The configuration of a start or reload frame; *why lives in a. */
 static enum rc
-take_conf(struct proc *p, struct ipc_in *in, const struct conf **out,
+take_conf(struct arena *a, struct ipc_in *in, const struct conf **out,
     int *out_fd, struct str *why)
 {
 	AUTO_FD fd = -1;
@@ -63,9 +56,10 @@ take_conf(struct proc *p, struct ipc_in *in, const struct conf **out,
 	enum rc rc;
 
 	*why = STR("the frame has no sealed configuration");
-	if (ipc_get_fd(in, "conf", &fd) != RC_OK || !is_conf_text(p, fd, &text))
+	if (ipc_get_fd(in, "conf", &fd) != RC_OK || !fd_is_sealed(fd) ||
+	    fd_read_file(a, fd, CONF_BYTES, &text) != RC_OK)
 		return RC_BAD;
-	rc = conf_parse(&p->a, "conf", text, out, why);
+	rc = conf_parse(a, "conf", text, out, why);
 	if (rc == RC_OK)
 		*out_fd = take(&fd);
 	return rc;
@@ -134,7 +128,7 @@ proc_begin(struct proc *p, int argc, char **argv)
 	p->sink = log_sink_new(
 	    STDERR_FILENO, str_fmt(&p->a, "%.*s", STRF(name)).p, LOG_INFO);
 	p->log.sink = sink_for_ever = p->sink;
-	if (take_conf(p, &p->in, &p->conf, &p->conf_fd, &why) != RC_OK)
+	if (take_conf(&p->a, &p->in, &p->conf, &p->conf_fd, &why) != RC_OK)
 		die(p, PROC_EX_CONFIG, "configuration", why);
 	take_log(p, p->conf, &p->in);
 	take_ids(p);
@@ -245,11 +239,12 @@ static enum rc
 reload(struct control *c, struct ipc_in *in)
 {
 	struct proc *p = c->p;
+	AUTO_ARENA a = { 0 };
 	const struct conf *was = p->conf, *now = NULL;
 	AUTO_FD fd = -1;
 	struct str why;
 
-	if (take_conf(p, in, &now, &fd, &why) != RC_OK) {
+	if (take_conf(&a, in, &now, &fd, &why) != RC_OK) {
 		log_error(&p->log, "proc.reload", KV("error", why));
 		return RC_BAD;
 	}

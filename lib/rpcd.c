@@ -158,22 +158,6 @@ rpcd_reply(struct rpcd_req *r, enum rc rc)
 	rpcd_conn_put(c);
 }
 
-void
-rpcd_reply_all(struct rpcd_req *const *r, const enum rc *rc, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		seal_reply(r[i], rc[i]);
-		rpcd_conn_queue(r[i]->conn, &r[i]->out);
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct rpcd_conn *c = r[i]->conn;
-
-		rpcd_conn_flush(c); /* the first one sends for all */
-		item_free(r[i]->rpcd, (struct rpcd_item *)r[i], true);
-		rpcd_conn_put(c);
-	}
-}
-
 static void
 run(struct rpcd *d, struct rpcd_item *item, void *worker)
 {

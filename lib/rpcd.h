@@ -65,11 +65,6 @@ struct rpcd *rpcd_start(const struct log *log, const struct rpcd_conf *conf);
 void rpcd_stop(struct rpcd **d, struct deadline dl);
 void rpcd_reply(struct rpcd_req *r, enum rc rc);
 /*
- * Several at once, as a group commit has them: the answers to one connection
- * leave in one sendmsg and wake its reader once.
- */
-void rpcd_reply_all(struct rpcd_req *const *r, const enum rc *rc, size_t n);
-/*
  * A connection kept for pushes: take a reference in the handler of the
  * subscribing request, push from any thread.  A push never blocks: a peer
  * whose socket is full is marked and told "overflow" by closing it, upon

@@ -203,15 +203,6 @@ rpcd_conn_send(struct rpcd_conn *c, struct ipc_msg *m)
 }
 
 void
-rpcd_conn_queue(struct rpcd_conn *c, struct ipc_msg *m)
-{
-	pthread_mutex_lock(&c->out_lock);
-	if (!enqueue(c, m))
-		ipc_msg_free(m);
-	pthread_mutex_unlock(&c->out_lock);
-}
-
-void
 rpcd_conn_flush(struct rpcd_conn *c)
 {
 	pthread_mutex_lock(&c->out_lock);

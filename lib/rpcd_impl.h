@@ -87,13 +87,10 @@ struct rpcd {
 };
 
 void rpcd_release(struct rpcd *d);
-/* Take the connection that an event names; NULL: gone or busy. */
 void rpcd_conn_get(struct rpcd_conn *c);
 void rpcd_conn_put(struct rpcd_conn *c);
 /* Send or queue; false: the connection is of no more use. */
 bool rpcd_conn_send(struct rpcd_conn *c, struct ipc_msg *m);
-/* Queue without sending; flush follows. */
-void rpcd_conn_queue(struct rpcd_conn *c, struct ipc_msg *m);
 void rpcd_conn_flush(struct rpcd_conn *c);
 uint64_t rpcd_event_key(const struct rpcd_conn *c);
 

@@ -51,6 +51,18 @@ state_name(const struct sup_child *c)
 	return names[c->state];
 }
 
+/* How its last life ended; "" in its first. */
+static struct str
+last_end(struct arena *a, const struct sup_child *c)
+{
+	if (c->restarts == 0)
+		return STR("");
+	if (WIFSIGNALED(c->status))
+		return str_fmt(
+		    a, "signal %s", sigabbrev_np(WTERMSIG(c->status)));
+	return str_fmt(a, "status %d", WEXITSTATUS(c->status));
+}
+
 /* What we know ourselves; the group stays open for the child's part. */
 static size_t
 begin_process(struct sup_query *q, const struct sup_child *c)
@@ -58,17 +70,11 @@ begin_process(struct sup_query *q, const struct sup_child *c)
 	struct ipc_msg *m = &q->out;
 	size_t at = ipc_begin(m, "process");
 	AUTO_ARENA a = { 0 };
-	struct str end = STR("");
 
-	if (c->restarts > 0 && WIFSIGNALED(c->status))
-		end =
-		    str_fmt(&a, "signal %s", sigabbrev_np(WTERMSIG(c->status)));
-	else if (c->restarts > 0)
-		end = str_fmt(&a, "status %d", WEXITSTATUS(c->status));
 	ipc_put_str(m, "name", str_c(c->name));
 	ipc_put_str(m, "role", str_c(c->role->name));
 	ipc_put_str(m, "state", str_c(state_name(c)));
-	ipc_put_str(m, "last_end", end);
+	ipc_put_str(m, "last_end", last_end(&a, c));
 	ipc_put_u64(m, "pid", (uint64_t)c->pid);
 	ipc_put_u64(m, "restarts", c->restarts);
 	ipc_put_u64(m, "uptime_s",
@@ -90,10 +96,14 @@ static void
 put_absent(struct sup_query *q, const struct sup_child *c, const char *found)
 {
 	size_t at = begin_process(q, c);
+	AUTO_ARENA a = { 0 };
+	struct str end = last_end(&a, c);
 
 	if (q->op == SUP_CHECK)
 		proc_check_line(&q->out, PROC_FAIL, STR("is it running"),
-		    str_c(found), STR("see its last lines in the log"));
+		    str_fmt(&a, "%s%s%.*s", found,
+			end.n > 0 ? "; it ended last with " : "", STRF(end)),
+		    str_fmt(&a, "look for proc=%s in the log", c->name));
 	ipc_end(&q->out, at);
 }
 

@@ -317,21 +317,6 @@ started_calls_are_answered_in_any_order(void **state)
 	wait_for(&w->done_ok, 21);
 }
 
-/* As a group commit answers: all at once, to several connections. */
-static void
-answers_may_be_given_together(void **state)
-{
-	static const enum rc rcs[20] = { [19] = RC_DENY };
-	struct world *w = *state;
-
-	for (int i = 0; i < 20; i++)
-		begin(w, OP_LATER, 5000);
-	wait_for(&w->handled, 20);
-	rpcd_reply_all(w->later, rcs, 20);
-	wait_for(&w->done_ok, 19);
-	wait_for(&w->done_temp, 1);
-}
-
 /* Handlers that block do not wait for each other (three workers). */
 static void
 blocking_handlers_spread_over_the_workers(void **state)
@@ -564,7 +549,6 @@ main(void)
 		T(an_absent_service_is_temp_and_opens_the_breaker),
 		T(started_calls_share_a_connection),
 		T(started_calls_are_answered_in_any_order),
-		T(answers_may_be_given_together),
 		T(blocking_handlers_spread_over_the_workers),
 		T(answers_queue_up_behind_a_full_socket),
 		T(started_calls_end_at_their_deadline),

@@ -324,12 +324,27 @@ static void
 a_wrong_configuration_is_not_tried_quickly(void **state)
 {
 	struct world *w = *state;
+	struct sup_line *lines;
+	bool found = false;
+	size_t n;
 
 	write_conf(w, "attr_mail = 'store:exit78'\n");
 	spawn(w);
 	wait_log(w, "event=child.config child=store", 1);
 	usleep(700000);
 	assert_int_equal(count_log(w, "event=child.start child=store"), 1);
+	/* A check says so, too. */
+	wait_log(w, "event=child.ready", PROCESSES - 1);
+	assert_rc(
+	    sup_check(&w->a, w->run, deadline_in(5000), &lines, &n), RC_OK);
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(lines[i].process, STR("store"))) {
+			assert_int_equal(lines[i].grade, PROC_FAIL);
+			assert_str(lines[i].found,
+			    "it is down; it ended last with status 78");
+			found = true;
+		}
+	assert_true(found);
 	/* A reload may have corrected it. */
 	write_conf(w, "attr_mail = ''\n");
 	kill(w->pid, SIGHUP);
