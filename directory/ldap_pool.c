@@ -9,6 +9,7 @@
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 1000
 #define LINKS_MAX      64u
+#define DOWN_AFTER     3u /* attempts at all servers, some 150 ms */
 
 enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 
@@ -24,6 +25,7 @@ struct dir_pool {
 	size_t server; /* the one we stay with */
 	enum health health;
 	int backoff_ms;
+	unsigned failures; /* in a row, of all servers */
 	int64_t next_try_ns;
 	bool stopping;
 	pthread_t connector[CONNECTORS];
@@ -56,6 +58,7 @@ connected(struct dir_pool *p, struct dir_link *l)
 	p->server = l->server;
 	p->backoff_ms = 0;
 	p->next_try_ns = 0;
+	p->failures = 0;
 	pthread_cond_broadcast(&p->idle_cond);
 }
 
@@ -65,6 +68,9 @@ unreachable(struct dir_pool *p)
 	p->backoff_ms = p->backoff_ms ? MIN(p->backoff_ms * 2, BACKOFF_MAX_MS)
 				      : BACKOFF_MIN_MS;
 	p->next_try_ns = now_ns() + p->backoff_ms * 1000000ll;
+	/* A server that restarts, or drops us once, is not down yet. */
+	if (++p->failures < DOWN_AFTER)
+		return;
 	if (p->health != HEALTH_DOWN)
 		log_error(&p->log, "ldap.down", KVC("for", p->conf.name),
 		    KVU("servers", p->conf.ntargets));
