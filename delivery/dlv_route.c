@@ -14,9 +14,11 @@ check_loops(const struct dlv_plan *p, const struct dlv_submit *m,
 {
 	size_t looping = 0;
 
-	if (scan->received > p->conf->hops_max) {
+	if (scan->received > p->conf->hops_max ||
+	    scan->delivered > DLV_SCAN_DELIVERED) {
 		log_warn(p->log, "submit.hops", KVU("received", scan->received),
-		    KV("from", m->from), KV("to", m->to[0].address));
+		    KVU("delivered_to", scan->delivered), KV("from", m->from),
+		    KV("to", m->to[0].address));
 		return RC_DENY;
 	}
 	for (size_t i = 0; i < m->nto; i++)

@@ -99,6 +99,23 @@ feed(const struct log *log, struct arena *a, const struct dlv_submit *in,
 	return RC_OK;
 }
 
+static void
+count_hops(struct dlv_scan *scan, struct str block)
+{
+	struct mail_header_iter it = { block };
+	struct mail_hops hops = mail_header_hops(block);
+	struct mail_field f;
+
+	scan->received += hops.received;
+	if (hops.delivered_to == 0)
+		return;
+	while (mail_header_next_named(&it, STR("Delivered-To"), &f)) {
+		if (scan->delivered < DLV_SCAN_DELIVERED)
+			scan->field[scan->delivered] = f.whole;
+		scan->delivered++;
+	}
+}
+
 enum rc
 dlv_scan(const struct log *log, struct arena *a, const struct dlv_submit *in,
     struct buf *meta, struct dlv_scan *out)
@@ -124,17 +141,22 @@ dlv_scan(const struct log *log, struct arena *a, const struct dlv_submit *in,
 	mail_mime_free(&mime);
 	if (rc != RC_OK)
 		return rc;
-	out->edits = in->edits;
-	out->header = str_sub(head, 0, mail_header_len(head));
-	out->received = mail_header_hops(in->trace).received +
-			mail_header_hops(in->edits).received +
-			mail_header_hops(out->header).received;
+	*out = (struct dlv_scan){
+		.received = mail_header_hops(in->trace).received,
+	};
+	count_hops(out, in->edits);
+	count_hops(out, str_sub(head, 0, mail_header_len(head)));
 	return RC_OK;
 }
 
 bool
 dlv_scan_loops(const struct dlv_scan *scan, struct str address)
 {
-	return mail_header_delivered_to(scan->edits, address) ||
-	       mail_header_delivered_to(scan->header, address);
+	size_t n = MIN(scan->delivered, DLV_SCAN_DELIVERED);
+
+	for (size_t i = 0; i < n; i++) {
+		if (mail_header_delivered_to(scan->field[i], address))
+			return true;
+	}
+	return false;
 }

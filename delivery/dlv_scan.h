@@ -8,19 +8,22 @@
  * Threads    Any worker; reads the disk.
  * Errors     RC_BAD: the descriptor is no regular file or not as long as said,
  *            or what came with it is no header; RC_TEMP: it cannot be read.
- * Limits     DLV_SCAN_HEADER bytes of the header are searched for hops.
+ * Limits     DLV_SCAN_HEADER bytes of the header are searched for hops, and
+ *            DLV_SCAN_DELIVERED Delivered-To fields are kept, so that a
+ *            message for many recipients is not read once for each.
  */
 #ifndef DLV_SCAN_H
 #define DLV_SCAN_H
 
 #include "delivery/dlv_client.h"
 
-#define DLV_SCAN_HEADER (256u << 10)
+#define DLV_SCAN_HEADER    (256u << 10)
+#define DLV_SCAN_DELIVERED 100u
 
 struct dlv_scan {
-	uint64_t received; /* Received fields, ours included */
-	struct str edits;  /* the header in two pieces, for dlv_scan_loops */
-	struct str header;
+	uint64_t received;  /* Received fields, ours included */
+	uint64_t delivered; /* Delivered-To fields */
+	struct str field[DLV_SCAN_DELIVERED]; /* the first of those, whole */
 };
 
 /* meta: initialised by the caller. */

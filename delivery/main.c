@@ -9,7 +9,6 @@
 #include "lib/proc.h"
 
 #define STORE_CONNS 4u
-#define DIR_CONNS   8u
 #define RPC_CONNS   256u
 #define CHECK_MS    5000
 
@@ -168,8 +167,9 @@ start(struct daemon *dm)
 	d->conf = conf_ref(p->conf);
 	d->store =
 	    store_client_new(d->log, proc_ipc_path(p, "store"), STORE_CONNS);
-	d->dir =
-	    dir_client_new(d->log, proc_ipc_path(p, "directory"), DIR_CONNS);
+	/* A directory that hangs must leave workers for mail to people. */
+	d->dir = dir_client_new(d->log, proc_ipc_path(p, "directory"),
+	    MAX(p->conf->workers / 2, 1u));
 	d->started_ns = now_ns();
 	d->inflight = inflight_open(inflight_fd);
 	dlv_poison_report(d);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "delivery/dlv.h"
+#include "delivery/dlv_scan.h"
 #include "delivery/dlv_wire.h"
 #include "mail/addr.h"
 #include "mail/meta.h"
@@ -386,6 +387,39 @@ bodies_in_files_are_read(void **state)
 }
 
 static void
+too_many_deliveries_are_a_loop(void **state)
+{
+	static const struct {
+		size_t n;
+		enum rc rc;
+	} rows[] = {
+		{ DLV_SCAN_DELIVERED, RC_OK },
+		{ DLV_SCAN_DELIVERED + 1, RC_DENY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_BUF b = { 0 };
+		struct test t;
+		enum rc rc;
+
+		begin(&t);
+		buf_init(&b, 16384);
+		for (size_t k = 0; k < rows[i].n; k++)
+			assert_int_equal(
+			    buf_add(&b, STR("Delivered-To: x@y.z\r\n")), RC_OK);
+		t.in.inline_data = buf_str(&b);
+		t.in.size = b.n;
+		assert_int_equal(submit(&t, &rc),
+		    rows[i].rc == RC_OK ? RPCD_LATER : RPCD_REPLY);
+		assert_int_equal(rc, rows[i].rc);
+		if (rc == RC_OK)
+			fake_store_commit(&t.store, RC_OK);
+		end(&t);
+	}
+}
+
+static void
 a_pipe_is_no_body(void **state)
 {
 	struct test t;
@@ -512,6 +546,7 @@ main(void)
 		cmocka_unit_test(nobody_is_asked_for_people),
 		cmocka_unit_test(what_no_gateway_sends_is_refused),
 		cmocka_unit_test(bodies_in_files_are_read),
+		cmocka_unit_test(too_many_deliveries_are_a_loop),
 		cmocka_unit_test(a_pipe_is_no_body),
 		cmocka_unit_test(nobody_tries_a_third_time),
 		cmocka_unit_test(another_message_is_not_poison),
