@@ -99,7 +99,7 @@ def main(args):
         log = gp.log()[-2000:] if gp else ""
         sys.exit("%s\nquickstart failed: %s" % (log, e))
     except KeyboardInterrupt:
-        pass
+        sys.exit(130)
     finally:
         if gp:
             gp.close()

@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import time
 
-TIDY_BUDGET = 150
+TIDY_BUDGET = 90
 JOBS = min(4, os.cpu_count() or 1)
 
 
