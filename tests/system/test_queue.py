@@ -195,6 +195,27 @@ def test_group_that_vanishes_after_rcpt(gp, tmp_path):
     assert copies(gp, subject) == {"ann": 1, "ben": 1, "cat": 0}
 
 
+def test_a_group_larger_than_one_commit(tmp_path):
+    """The rest follows from the queue at once, and nobody gets two."""
+    who = ["u%d" % n for n in range(3200)]
+    g = on_ldif(tmp_path, who, [("all", who)], group_open=True,
+                directory_timeout_ms=30000)
+    subject = unique("large")
+    try:
+        g.start()
+        with g.smtp() as c:
+            c.deliver("a@client.test", [at("all"), at("u7")], body(subject))
+        wait_until(lambda: queue(g) == [], "the queue to empty", step=0.3)
+        numbers = next(p for p in g.status()["processes"]
+                       if p["role"] == "delivery")["numbers"]
+        assert numbers["delivered"] < 3200
+        assert numbers["delivered"] + numbers["retried_ok"] == 3200
+        for n in (0, 7, 2999, 3199):
+            assert g.subjects("u%d" % n, PW).count(subject) == 1
+    finally:
+        g.close()
+
+
 def test_queue_survives_kill_9_of_everything(gp):
     subject = unique("kill")
     with gp.smtp() as c:
