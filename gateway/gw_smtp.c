@@ -18,6 +18,7 @@ static enum next on_vrfy(struct gw_smtp *, struct str);
 static enum next on_help(struct gw_smtp *, struct str);
 static enum next on_quit(struct gw_smtp *, struct str);
 static enum next on_starttls(struct gw_smtp *, struct str);
+static enum next on_not_here(struct gw_smtp *, struct str);
 static enum next on_stranger(struct gw_smtp *, struct str);
 
 enum {
@@ -47,6 +48,13 @@ static const struct verb {
 	{ STR_INIT("STARTTLS"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK,
 	    on_starttls },
 	{ STR_INIT("AUTH"), PH_ANY, F_CLEAR, gw_on_auth },
+	/* RFC 5321 section 4.2.4: known, and not for us. */
+	{ STR_INIT("EXPN"), PH_ANY, F_QUICK, on_not_here },
+	{ STR_INIT("TURN"), PH_ANY, F_QUICK, on_not_here },
+	{ STR_INIT("ETRN"), PH_ANY, F_QUICK, on_not_here },
+	{ STR_INIT("SEND"), PH_ANY, F_QUICK, on_not_here },
+	{ STR_INIT("SOML"), PH_ANY, F_QUICK, on_not_here },
+	{ STR_INIT("SAML"), PH_ANY, F_QUICK, on_not_here },
 	/* A browser was made to speak to us: say no more to it. */
 	{ STR_INIT("GET"), PH_ANY, F_CLEAR, on_stranger },
 	{ STR_INIT("POST"), PH_ANY, F_CLEAR, on_stranger },
@@ -253,6 +261,13 @@ on_starttls(struct gw_smtp *s, struct str arg)
 		return gw_reply(s, 503, "5.5.1", "Not within a transaction");
 	next = gw_reply(s, 220, "2.0.0", "Ready to start TLS");
 	return next == NEXT_INPUT ? NEXT_TLS : next;
+}
+
+static enum next
+on_not_here(struct gw_smtp *s, struct str arg)
+{
+	(void)arg;
+	return gw_reply(s, 502, "5.5.1", "Command not implemented");
 }
 
 static enum next

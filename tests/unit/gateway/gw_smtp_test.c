@@ -110,6 +110,8 @@ mx_dialogues(void **state)
 		    "220 250 250 250 250 503", NULL },
 		{ "EHLO wants a name", S("EHLO \r\nEHLO a b\r\n"),
 		    "220 501 501", NULL },
+		{ "known and not for us", S("EXPN list\r\nETRN x\r\n"),
+		    "220 502 502", NULL },
 		{ "unknown command", S("XYZZY\r\n"), "220 500", NULL },
 		{ "VRFY tells nothing", S(E "VRFY ann\r\nVRFY\r\n"),
 		    "220 250 252 501", NULL },
