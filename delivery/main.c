@@ -135,10 +135,10 @@ on_stop(void *ctx, struct deadline dl)
 
 	rpcd_stop(&dm->rpcd, dl);
 	/*
-	 * A retry that waits for the directory, or a check: nothing of theirs
-	 * has to be saved, and they hold what would be freed now.
+	 * A request or retry that waits for the directory, or a check: nothing
+	 * of theirs has to be saved, and they hold what would be freed now.
 	 */
-	if (!dlv_queue_stop(&d->queue, dl) || dm->checking)
+	if (!dlv_queue_stop(&d->queue, dl) || deadline_over(dl) || dm->checking)
 		_exit(0);
 	store_client_free(&d->store);
 	dir_client_free(&d->dir);
