@@ -216,6 +216,7 @@ void
 netd_finish(struct netd_conn *c)
 {
 	c->phase = NP_CLOSING;
+	c->linger_until = 0; /* a relay's was another */
 	netd_run(c);
 }
 

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -134,11 +135,53 @@ info(struct session *s)
 	    NEXT_INPUT);
 }
 
+/* One back-end for all relays: whatever comes goes back. */
+static void *
+echo_main(void *arg)
+{
+	struct rig *r = arg;
+	char p[16384];
+
+	while (!r->echo_over || r->echo_ends > 0) {
+		struct epoll_event e;
+		ssize_t n;
+
+		if (epoll_wait(r->echo_epfd, &e, 1, 50) != 1)
+			continue;
+		n = recv(e.data.fd, p, sizeof(p), 0);
+		if (n <= 0 ||
+		    send(e.data.fd, p, (size_t)n, MSG_NOSIGNAL) != n) {
+			close(e.data.fd);
+			atomic_fetch_sub(&r->echo_ends, 1);
+		}
+	}
+	return NULL;
+}
+
+static enum next
+relay_echo(struct session *s)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0,
+	    "socketpair");
+	e.data.fd = pair[1];
+	atomic_fetch_add(&s->rig->echo_ends, 1);
+	must(epoll_ctl(s->rig->echo_epfd, EPOLL_CTL_ADD, pair[1], &e) == 0,
+	    "epoll_ctl");
+	netd_set_relay(s->c, pair[0], STR(""));
+	return NEXT_RELAY;
+}
+
 static enum next
 relay(struct session *s)
 {
 	int pair[2];
 	char p[16];
+
+	if (s->rig->relay_echo)
+		return relay_echo(s);
 
 	if (s->rig->relay_pairs) {
 		must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ==
@@ -361,6 +404,10 @@ rig_start(struct rig *r)
 	bind_all(r);
 	r->listeners[2].busy = STR("busy here\n");
 	r->conf.tls = r->tls;
+	if (r->relay_echo) {
+		r->echo_epfd = epoll_create1(EPOLL_CLOEXEC);
+		pthread_create(&r->echo, NULL, echo_main, r);
+	}
 	r->netd = netd_start(&r->log, &r->conf);
 	must(r->netd != NULL, "netd_start");
 }
@@ -371,6 +418,11 @@ rig_stop(struct rig *r, int ms)
 	struct netd_waker *w;
 
 	netd_stop(&r->netd, deadline_in(ms));
+	if (r->relay_echo) {
+		r->echo_over = true;
+		pthread_join(r->echo, NULL);
+		fd_close(&r->echo_epfd);
+	}
 	w = atomic_exchange(&r->waker, NULL);
 	if (w != NULL)
 		netd_wake(w); /* harmless by now */

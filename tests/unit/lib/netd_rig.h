@@ -9,6 +9,7 @@
 #ifndef TESTS_UNIT_LIB_NETD_RIG_H
 #define TESTS_UNIT_LIB_NETD_RIG_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include <gnutls/gnutls.h>
@@ -28,6 +29,11 @@ struct rig {
 	bool quick;       /* ECHO and UNIT_OPEN run on the reactor */
 	int relay_fd;     /* what RELAY hands over */
 	bool relay_pairs; /* instead: a new pair each, the far end kept */
+	bool relay_echo;  /* instead: a new pair, whose far end echoes */
+	pthread_t echo;
+	int echo_epfd;
+	atomic_int echo_ends; /* far ends that are open */
+	atomic_bool echo_over;
 	atomic_uint opened, closed, on_reactor, on_worker;
 	/* of the session that said WAIT or IDLE last */
 	_Atomic(struct netd_waker *) waker;

@@ -131,11 +131,44 @@ slow(struct user *u, struct client *c)
 	return want(u, c, "slept") && want(u, c, "ok");
 }
 
+/* From here on it is the back-end's echo; pieces of any size, then the end. */
+static bool
+relay(struct user *u, struct client *c)
+{
+	char out[20000], in[20000];
+	unsigned rounds = dice(u, 20);
+
+	client_send(c, STR("RELAY\n"));
+	for (unsigned i = 0; i < rounds && !over; i++) {
+		size_t n = 1 + dice(u, i % 4 ? 100 : sizeof(out)), got = 0;
+
+		for (size_t k = 0; k < n; k++)
+			out[k] = (char)('a' + dice(u, 26));
+		client_send(c, str_n(out, n));
+		while (got < n) {
+			long k = client_recv(c, in + got, n - got);
+
+			if (k <= 0)
+				return false;
+			got += (size_t)k;
+		}
+		u->answers++;
+		if (memcmp(in, out, n) != 0 && !u->fault[0])
+			snprintf(u->fault, sizeof(u->fault), "bad echo");
+	}
+	if (c->tls == NULL && dice(u, 2)) {
+		shutdown(c->fd, SHUT_WR);
+		while (client_recv(c, in, sizeof(in)) > 0)
+			continue;
+	}
+	return false; /* a relay ends with its session */
+}
+
 static void
 session(struct user *u)
 {
 	static bool (*const acts[])(struct user *, struct client *) = { echoes,
-		echoes, big, later, start_tls, slow };
+		echoes, big, later, start_tls, slow, relay };
 	unsigned listener = dice(u, 3), n = dice(u, 12);
 	bool go = true;
 	struct client c;
@@ -182,6 +215,7 @@ anything_in_any_order(void **state)
 	(void)state;
 	rig_init(&r);
 	r.quick = true;
+	r.relay_echo = true;
 	rig_start(&r);
 	rig_pair(&a, &pair);
 	for (uint32_t i = 0; i < CLIENTS; i++) {

@@ -298,6 +298,7 @@ relay_carries_both_ways(void **state)
 		struct client c;
 		int pair[2];
 		char line[64];
+		int64_t t0;
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 		b.fd = pair[1];
@@ -319,7 +320,12 @@ relay_carries_both_ways(void **state)
 			snprintf(line, sizeof(line), "LINE %d", i);
 			client_expect(&c, line);
 		}
+		/* the back-end closes after us, and then it is over at once */
+		t0 = now_ns();
 		client_expect(&c, NULL);
+		while (r.closed == 0)
+			pause_ms(1);
+		assert_true(now_ns() - t0 < 8000000000);
 		pthread_join(up, NULL);
 		pthread_join(t, NULL);
 		client_close(&c);
