@@ -25,11 +25,11 @@ grow(struct growing *g, uint32_t uid)
 		last->hi = uid;
 		return;
 	}
-	if (g->s.n == g->room) {
+	if (g->s.v == NULL || g->s.n == g->room) {
 		size_t now = MAX(64, g->room * 2);
 		struct uid_range *v = arena_calloc(g->a, now, sizeof(*v));
 
-		if (g->s.n > 0)
+		if (g->s.v != NULL)
 			memcpy(v, g->s.v, g->s.n * sizeof(*v));
 		g->s.v = v;
 		g->room = now;

@@ -73,7 +73,7 @@ put_opid(struct plan *p)
 	struct rec_opid r = { .time = now_unix(),
 		.id = p->in->op_id,
 		.result = local_op_result(p->a, &p->in->out) };
-	size_t at = p->enc.b->n;
+	size_t at;
 	int e;
 
 	if (!p->begun && (e = plan_begin(p, 0)) != 0)

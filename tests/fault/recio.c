@@ -139,6 +139,10 @@ rec_fdatasync(const struct io *io, int fd)
 
 	if (!go_on(r))
 		return -1;
+	if (atomic_exchange(&r->fail_sync, false)) {
+		errno = EIO;
+		return -1;
+	}
 	note(r, RECIO_SYNC, fd, 0);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define TESTS_RECIO_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/io.h"
 
@@ -42,7 +43,8 @@ struct recio {
 	/* Failing: the call with this number, counted from 1; 0: none. */
 	size_t calls, fail_at;
 	int fail_errno;
-	bool keep; /* remember events */
+	bool keep;             /* remember events */
+	atomic_bool fail_sync; /* the next sync fails, once */
 };
 
 void recio_init(struct recio *r, const char *root, bool keep);

@@ -328,6 +328,49 @@ any_call_may_fail(void **state)
 	assert_true(calls > 30);
 }
 
+/* Asking the kernel again would be answered from pages it calls clean. */
+static void
+failed_sync_is_final_until_opened_anew(void **state)
+{
+	struct rig *r = *state;
+	struct recio rec;
+	bool present[ROUNDS + 1];
+	uint64_t flags[ROUNDS + 1];
+	struct engine_stats x;
+
+	rig_close(r);
+	rig_remove_tree(r->dir);
+	assert_int_equal(mkdir(r->dir, 0700), 0);
+	recio_init(&rec, r->dir, false);
+	r->conf.io = &rec.io;
+	r->conf.inline_prepare = true;
+	rig_open(r);
+	assert_int_equal(submit_both(r, 1, size_of(1)), RC_OK);
+	rig_quiet(r, true);
+	rec.fail_sync = true;
+	assert_int_equal(submit_both(r, 2, size_of(2)), RC_TEMP);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(submit_both(r, 2, size_of(2)), RC_TEMP);
+		assert_int_equal(rig_flags(r, ANN, "INBOX", 1, 1,
+				     STORE_FLAGS_ADD, STORE_SEEN, NULL, NULL),
+		    RC_TEMP);
+	}
+	rig_quiet(r, false);
+	r->e->ops->stats(r->e, &x);
+	assert_true(x.read_only);
+	/* What was there can be read, and only that. */
+	look(r, present, flags);
+	assert_true(present[0]);
+	assert_false(present[1]);
+	rig_close(r);
+	recio_free(&rec);
+	r->conf.io = &io_system;
+	rig_open(r);
+	assert_int_equal(submit_both(r, 2, size_of(2)), RC_OK);
+	look(r, present, flags);
+	assert_true(present[0] && present[1]);
+}
+
 int
 main(void)
 {
@@ -335,6 +378,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 		T(power_cut_loses_nothing_acknowledged),
 		T(any_call_may_fail),
+		T(failed_sync_is_final_until_opened_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
