@@ -30,7 +30,7 @@ struct cli {
 	const struct conf *conf; /* NULL for commands that need none */
 	bool json;
 	int argc; /* behind the command's name, options removed */
-	char **argv;
+	const char **argv;
 	FILE *out, *err;
 };
 

@@ -109,7 +109,6 @@ run(struct cli *c, const struct command *m)
 static bool
 options(struct cli *c, int argc, char **argv)
 {
-	static char help[] = "help", version[] = "version";
 	bool own = false; /* the command reads its options itself */
 
 	for (int i = 1; i < argc; i++) {
@@ -121,9 +120,9 @@ options(struct cli *c, int argc, char **argv)
 			c->conf_path = argv[++i];
 		} else if (c->argc == 0 &&
 			   (strcmp(s, "-h") == 0 || strcmp(s, "--help") == 0)) {
-			c->argv[c->argc++] = help;
+			c->argv[c->argc++] = "help";
 		} else if (c->argc == 0 && strcmp(s, "--version") == 0) {
-			c->argv[c->argc++] = version;
+			c->argv[c->argc++] = "version";
 		} else if (s[0] == '-' && !own) {
 			return false;
 		} else {

@@ -114,7 +114,8 @@ static enum cli_exit
 run(bool json, const char *words[3], char **out)
 {
 	static const struct conf conf = { .run_dir = "/run/gp" };
-	char *argv[3], *err = NULL;
+	const char *argv[3];
+	char *err = NULL;
 	size_t n = 0, en = 0;
 	struct cli c = { .conf = &conf, .json = json, .argv = argv };
 	enum cli_exit status;
@@ -122,14 +123,12 @@ run(bool json, const char *words[3], char **out)
 	c.out = open_memstream(out, &n);
 	c.err = open_memstream(&err, &en);
 	for (; c.argc < 3 && words[c.argc] != NULL; c.argc++)
-		argv[c.argc] = strdup(words[c.argc]);
+		argv[c.argc] = words[c.argc];
 	status = cmd_queue(&c);
 	fclose(c.out);
 	fclose(c.err);
 	assert_int_equal(status != CLI_GOOD, en > 0);
 	free(err);
-	for (int i = 0; i < c.argc; i++)
-		free(argv[i]);
 	arena_free(&c.a);
 	return status;
 }
