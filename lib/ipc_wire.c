@@ -37,6 +37,7 @@ ipc_send_some(int fd, const struct ipc_msg *m, size_t off, int flags)
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(len);
 		c = CMSG_FIRSTHDR(&msg);
+		assert(c != NULL);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(len);
