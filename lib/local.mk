@@ -11,7 +11,8 @@ libgp_a_SOURCES += \
 	%D%/log.h %D%/log.c \
 	%D%/ipc.h %D%/ipc_impl.h %D%/ipc_msg.c %D%/ipc_wire.c \
 	%D%/ipc_client.c %D%/ipc_mux.c %D%/ipc_sub.c \
-	%D%/rpcd.h %D%/rpcd_impl.h %D%/rpcd.c %D%/rpcd_conn.c
+	%D%/rpcd.h %D%/rpcd_impl.h %D%/rpcd.c %D%/rpcd_req.c \
+	%D%/rpcd_conn.c
 libgp_a_SOURCES += \
 	%D%/tls.h %D%/tls_impl.h %D%/tls.c \
 	%D%/netd.h %D%/netd_impl.h %D%/netd.c %D%/netd_reactor.c \

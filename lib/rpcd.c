@@ -61,117 +61,6 @@ rpcd_release(struct rpcd *d)
 	xfree(d);
 }
 
-/* Requests */
-
-static void
-msg_recycle(struct ipc_msg *m)
-{
-	struct buf b = m->b;
-
-	m->b = (struct buf){ 0 };
-	ipc_msg_free(m);
-	ipc_msg_init(m, 0);
-	b.cap = m->b.cap;
-	if (b.size > RPCD_KEPT_BYTES)
-		buf_release(&b);
-	buf_clear(&b);
-	m->b = b;
-}
-
-static struct rpcd_item *
-item_new(struct rpcd *d)
-{
-	struct rpcd_item *item;
-
-	pthread_mutex_lock(&d->lock);
-	item = d->kept;
-	if (item != NULL) {
-		d->kept = item->next;
-		d->nkept--;
-	}
-	pthread_mutex_unlock(&d->lock);
-	if (item == NULL) {
-		item = xcalloc(1, sizeof(*item));
-		ipc_msg_init(&item->r.msg, 0);
-		ipc_msg_init(&item->r.out, 0);
-	}
-	item->next = NULL;
-	return item;
-}
-
-/* `live`: it had been handed out as a request. */
-static void
-item_free(struct rpcd *d, struct rpcd_item *item, bool live)
-{
-	bool keep;
-
-	msg_recycle(&item->r.msg);
-	msg_recycle(&item->r.out);
-	arena_reset(&item->r.a);
-	pthread_mutex_lock(&d->lock);
-	keep = d->nkept < RPCD_KEPT_MAX;
-	if (keep) {
-		item->next = d->kept;
-		d->kept = item;
-		d->nkept++;
-	}
-	if (live && --d->live == 0 && d->stop)
-		pthread_cond_broadcast(&d->idle);
-	pthread_mutex_unlock(&d->lock);
-	if (keep)
-		return;
-	ipc_msg_free(&item->r.msg);
-	ipc_msg_free(&item->r.out);
-	arena_free(&item->r.a);
-	xfree(item);
-}
-
-/* The answer's frame; one that is too big becomes RC_TEMP. */
-static void
-seal_reply(struct rpcd_req *r, enum rc rc)
-{
-	struct ipc_msg *m = &r->out;
-
-	m->op = r->op;
-	m->id = r->id;
-	m->extra = (uint32_t)rc;
-	if (ipc_seal(m) == RC_OK)
-		return;
-	log_error(&r->rpcd->log, "rpc.reply_too_big",
-	    KVC("service", r->rpcd->name), KVU("op", r->op));
-	ipc_msg_free(m);
-	ipc_msg_init(m, r->op);
-	m->id = r->id;
-	m->extra = RC_TEMP;
-	if (ipc_seal(m) != RC_OK)
-		panic("an empty answer does not fit");
-}
-
-void
-rpcd_reply(struct rpcd_req *r, enum rc rc)
-{
-	struct rpcd_conn *c = r->conn;
-
-	seal_reply(r, rc);
-	rpcd_conn_send(c, &r->out);
-	item_free(r->rpcd, (struct rpcd_item *)r, true);
-	rpcd_conn_put(c);
-}
-
-static void
-run(struct rpcd *d, struct rpcd_item *item, void *worker)
-{
-	struct rpcd_req *r = &item->r;
-	enum rc rc = RC_TEMP;
-
-	r->worker = worker;
-	if (deadline_over(r->dl) ||
-	    d->conf.handle(d->conf.ctx, r, &rc) == RPCD_REPLY)
-		rpcd_reply(r, rc);
-}
-
-/* Connections */
-
 static bool
 may_connect(const struct rpcd *d, uid_t uid)
 {
@@ -314,13 +203,13 @@ static enum rc
 take_frames(struct rpcd_conn *c, struct rpcd_item ***tail)
 {
 	while (ipc_reader_ready(&c->r)) {
-		struct rpcd_item *item = item_new(c->d);
+		struct rpcd_item *item = rpcd_item_new(c->d);
 		enum rc rc = ipc_reader_next(&c->r, &item->r.msg);
 
 		if (rc == RC_OK && item->r.msg.id == 0)
 			rc = RC_BAD; /* those are pushes */
 		if (rc != RC_OK) {
-			item_free(c->d, item, false);
+			rpcd_item_free(c->d, item, false);
 			return RC_BAD;
 		}
 		item_fill(item, c);
@@ -389,48 +278,6 @@ give_back(struct rpcd *d, struct rpcd_conn *c, bool *again)
 	pthread_mutex_unlock(&d->lock);
 }
 
-/*
- * The eventfd is edge-triggered and never read: each write wakes one worker.
- */
-static void
-wake_one(struct rpcd *d)
-{
-	uint64_t one = 1;
-
-	if (write(d->work_fd, &one, sizeof(one)) != sizeof(one))
-		panic("eventfd: errno %d", errno);
-}
-
-/* *more: there is work for another worker. */
-static struct rpcd_item *
-queue_pop(struct rpcd *d, bool *more)
-{
-	struct rpcd_item *item;
-
-	pthread_mutex_lock(&d->lock);
-	item = d->queue;
-	if (item != NULL) {
-		d->queue = item->next;
-		if (d->queue == NULL)
-			d->queue_tail = &d->queue;
-		item->next = NULL;
-	}
-	*more = d->queue != NULL;
-	pthread_mutex_unlock(&d->lock);
-	return item;
-}
-
-/* Until nothing is left: quick requests never wait for another thread. */
-static void
-run_queue(struct rpcd *d, void *worker)
-{
-	struct rpcd_item *item;
-	bool more;
-
-	while (!d->stop && (item = queue_pop(d, &more)) != NULL)
-		run(d, item, worker);
-}
-
 static void
 on_conn(struct rpcd *d, const struct epoll_event *ev, void *worker)
 {
@@ -467,9 +314,9 @@ on_conn(struct rpcd *d, const struct epoll_event *ev, void *worker)
 	}
 	pthread_mutex_unlock(&d->lock);
 	if (n > 1)
-		wake_one(d);
-	run(d, head, worker);
-	run_queue(d, worker);
+		rpcd_wake_one(d);
+	rpcd_run(d, head, worker);
+	rpcd_run_queue(d, worker);
 }
 
 /* Somebody began a frame and does not go on: end the connection. */
@@ -495,23 +342,12 @@ on_work(struct rpcd *d, void *worker)
 	struct rpcd_item *item;
 	bool more;
 
-	if (d->stop || (item = queue_pop(d, &more)) == NULL)
+	if (d->stop || (item = rpcd_queue_pop(d, &more)) == NULL)
 		return;
 	if (more)
-		wake_one(d);
-	run(d, item, worker);
-	run_queue(d, worker);
-}
-
-/* What had been read and nobody had begun: the client asks again. */
-static void
-drop_queue(struct rpcd *d)
-{
-	struct rpcd_item *item;
-	bool more;
-
-	while ((item = queue_pop(d, &more)) != NULL)
-		rpcd_reply(&item->r, RC_TEMP);
+		rpcd_wake_one(d);
+	rpcd_run(d, item, worker);
+	rpcd_run_queue(d, worker);
 }
 
 static void *
@@ -540,8 +376,8 @@ worker_main(void *arg)
 		else
 			on_conn(d, &ev, worker);
 	}
-	wake_one(d);
-	drop_queue(d);
+	rpcd_wake_one(d);
+	rpcd_drop_queue(d);
 	if (conf->worker_free != NULL)
 		conf->worker_free(conf->ctx, worker);
 	pthread_mutex_lock(&d->lock);
@@ -609,8 +445,8 @@ rpcd_stop(struct rpcd **dp, struct deadline dl)
 
 	*dp = NULL;
 	atomic_store(&d->stop, true);
-	wake_one(d); /* who leaves wakes the next */
-	drop_queue(d);
+	rpcd_wake_one(d); /* who leaves wakes the next */
+	rpcd_drop_queue(d);
 	pthread_mutex_lock(&d->lock);
 	while ((d->live > 0 || d->running > 0) && n == 0)
 		n = pthread_cond_timedwait(&d->idle, &d->lock, &ts);

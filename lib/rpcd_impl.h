@@ -1,6 +1,7 @@
 /*
- * rpcd_impl - what rpcd's two halves share: the daemon with its workers
- * (rpcd.c) and the connections with their output (rpcd_conn.c).
+ * rpcd_impl - what rpcd's parts share: the daemon with its workers
+ * (rpcd.c), its requests (rpcd_req.c), and the output of its connections
+ * (rpcd_conn.c).
  *
  * Ownership  A connection is counted: one for the table, one for each request
  *            in work, one for each reference that a handler took.  Its
@@ -87,6 +88,22 @@ struct rpcd {
 };
 
 void rpcd_release(struct rpcd *d);
+
+/* rpcd_req.c */
+struct rpcd_item *rpcd_item_new(struct rpcd *d);
+/* `live`: it had been handed out as a request. */
+void rpcd_item_free(struct rpcd *d, struct rpcd_item *item, bool live);
+/* Run the handler, and answer if it is done. */
+void rpcd_run(struct rpcd *d, struct rpcd_item *item, void *worker);
+void rpcd_wake_one(struct rpcd *d);
+/* *more: there is work for another worker. */
+struct rpcd_item *rpcd_queue_pop(struct rpcd *d, bool *more);
+/* Until nothing is left: quick requests never wait for another thread. */
+void rpcd_run_queue(struct rpcd *d, void *worker);
+/* What had been read and nobody had begun: the client asks again. */
+void rpcd_drop_queue(struct rpcd *d);
+
+/* rpcd_conn.c */
 void rpcd_conn_get(struct rpcd_conn *c);
 void rpcd_conn_put(struct rpcd_conn *c);
 /* Send or queue; false: the connection is of no more use. */
