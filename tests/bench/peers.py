@@ -114,7 +114,7 @@ class Peers:
         def delivered():
             with open(log, errors="replace") as f:
                 return f.read().count("saved mail to") >= self.seen
-        wait_until(delivered, 300, "delivery by the peers")
+        wait_until(delivered, "delivery by the peers", 300)
 
     def close(self):
         subprocess.run([self.rig + "/down", "--all"], env=self.env)
@@ -195,6 +195,14 @@ def one(side, workload, a):
         n = a.messages
         out = load(side, ["smtp", "-p", side.ports["smtp"], "-s", 20, "-m",
                           n, "-l", a.size, "-u", a.users])
+    elif workload == "select":
+        # login, SELECT, logout over TLS, 40 people side by side at a time
+        n = a.logins // 40 * 40
+        start = time.time()
+        for first in range(1, n + 1, 40):
+            load(side, ["imap", "-p", side.ports["imaps"], "-T", "-s", 40,
+                        "-o", first % a.users, "SELECT INBOX"])
+        out = {"rate": n / (time.time() - start)}
     else:
         n = a.logins
         out = load(side, ["login", "-p", side.ports["imaps"], "-T", "-s", 20,
@@ -280,7 +288,8 @@ def main():
     ap.add_argument("--set", action="append", default=[],
                     help="name=value of Gatepost's configuration")
     ap.add_argument("what", nargs="+",
-                    choices=["smtp", "login", "idle", "flushes", "hold"])
+                    choices=["smtp", "login", "select", "idle", "flushes",
+                             "hold"])
     a = ap.parse_args()
     folder = tempfile.mkdtemp(prefix="rig.", dir="/var/tmp")
     os.chmod(folder, 0o755)
