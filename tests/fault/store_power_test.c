@@ -14,9 +14,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -371,6 +373,52 @@ failed_sync_is_final_until_opened_anew(void **state)
 	assert_true(present[0] && present[1]);
 }
 
+/*
+ * The index cannot be written after the log was synced: the answer is "not
+ * known", and once it can, the log gives the index what it lacks.
+ */
+static void
+index_catches_up_after_a_failed_commit(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit limit, old;
+	struct rig_message m = rig_message(r, 30, 100);
+	struct engine_result out;
+	struct engine_stats x;
+	struct stat st;
+	uint32_t n = 0;
+	enum rc rc;
+
+	signal(SIGXFSZ, SIG_IGN);
+	m.meta = rig_message(r, 31, 9000).body;
+	while (n < 60) {
+		(void)rig_deliver(r, ANN, "INBOX", &m);
+		n++;
+	}
+	assert_int_equal(
+	    stat(str_fmt(&r->a, "%s/index/data.mdb", r->dir).p, &st), 0);
+	assert_true((uint64_t)st.st_size > r->conf.segment_bytes);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = (struct rlimit){ (rlim_t)st.st_size, old.rlim_max };
+	rig_quiet(r, true);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	do {
+		m.op_id = str_fmt(&r->a, "late-%u", n);
+		rc = rig_submit(r, ANN, "INBOX", &m, &out);
+		n += rc == RC_OK;
+	} while (rc == RC_OK && n < 2000);
+	assert_int_equal(rc, RC_TEMP);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	rig_quiet(r, false);
+	r->e->ops->stats(r->e, &x);
+	assert_false(x.read_only);
+	assert_int_equal(rig_submit(r, ANN, "INBOX", &m, &out), RC_OK);
+	assert_true(out.repeated); /* the log had it */
+	assert_int_equal(rig_count(r, ANN, "INBOX"), n + 1);
+	rig_reopen(r);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), n + 1);
+}
+
 int
 main(void)
 {
@@ -379,6 +427,7 @@ main(void)
 		T(power_cut_loses_nothing_acknowledged),
 		T(any_call_may_fail),
 		T(failed_sync_is_final_until_opened_anew),
+		T(index_catches_up_after_a_failed_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
