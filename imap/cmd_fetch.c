@@ -17,6 +17,7 @@
 #include "mail/date.h"
 
 #define SEEN_BYTES (1u << 20)
+#define FAULTS_MAX 20u /* items that cannot be read; then it gives up */
 
 struct fetch {
 	struct fetch_plan plan;
@@ -24,7 +25,7 @@ struct fetch {
 	size_t range; /* of uids, where reading rows goes on */
 	uint32_t next_uid;
 	uint32_t expected, found; /* messages */
-	bool failed;              /* something could not be read */
+	unsigned faults;          /* items that could not be read */
 	bool gone;                /* a message was expunged meanwhile */
 
 	struct arena mem; /* of the batch */
@@ -194,7 +195,7 @@ put_item(struct imap_session *s, struct fetch *f, const struct fetch_item *it)
 	if (rc == RC_NOENT)
 		f->gone = true;
 	else
-		f->failed = true;
+		f->faults++;
 }
 
 static void
@@ -225,7 +226,7 @@ end_message(struct imap_session *s, struct fetch *f)
 static enum imap_step
 fetch_done(struct imap_session *s, struct fetch *f)
 {
-	if (f->failed)
+	if (f->faults > 0)
 		return imap_no(s, "[UNAVAILABLE] Some data cannot be read now");
 	if (!s->cur.uid && (f->gone || f->found < f->expected))
 		return imap_no(s, "[EXPUNGEISSUED] Some messages are gone");
@@ -236,6 +237,7 @@ static enum imap_step
 fetch_step(struct imap_session *s)
 {
 	struct fetch *f = s->cur.state;
+	int64_t until = now_ns() + IMAP_UNIT_NS;
 	enum rc rc;
 
 	while (!imap_out_full(&s->out)) {
@@ -250,6 +252,10 @@ fetch_step(struct imap_session *s)
 			put_item(s, f, &f->plan.v[f->item++]);
 		} else if (f->in_msg) {
 			end_message(s, f);
+			if (f->faults >= FAULTS_MAX)
+				return fetch_done(s, f);
+			if (now_ns() > until)
+				break;
 		} else if (f->row < f->nrows) {
 			begin_message(s, f);
 		} else {

@@ -790,6 +790,14 @@ large_mailbox(void **state)
 	assert_true(str_has_prefix(said, STR("* SEARCH 1 2 3 4 ")));
 	assert_true(
 	    str_find(said, STR(" 2000\r\na OK Search completed\r\n")) < said.n);
+	/* when nothing can be read it does not try 2,000 times */
+	w.unreadable = true;
+	w.reads = 0;
+	fake_send(&c, STR("a FETCH 1:* BODY.PEEK[]\r\n"), SIZE_MAX);
+	assert_true(str_eq(fake_said(&c),
+	    STR("a NO [UNAVAILABLE] Some data cannot be read now\r\n")));
+	assert_in_range(w.reads, 1, 100);
+	w.unreadable = false;
 	fake_send(&c, STR("a STORE 1:* +FLAGS.SILENT \\Deleted\r\na CLOSE\r\n"),
 	    SIZE_MAX);
 	(void)fake_said(&c);

@@ -36,6 +36,7 @@ struct fake_world {
 	uint64_t next_id;
 	size_t max_msgs; /* of a mailbox */
 	unsigned views;  /* open read transactions */
+	unsigned reads;  /* of message bytes */
 	unsigned writes; /* calls that changed something */
 	bool down;       /* the store does not answer */
 	bool deadly;     /* reading a message ends the process */

@@ -653,6 +653,7 @@ store_msg_read(
 {
 	struct str s = str_sub(m->m->bytes, off, n);
 
+	m->w->reads++;
 	if (m->w->deadly)
 		_exit(77);
 	if (m->w->unreadable)
