@@ -360,6 +360,20 @@ listen_on(struct sockaddr *sa, socklen_t len)
 	return fd;
 }
 
+/* ::ffff:127.0.0.1, as a dual-stack listener sees IPv4. */
+static int
+listen_mapped(uint16_t *port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	int fd;
+
+	must(inet_pton(AF_INET6, "::ffff:127.0.0.1", &in6.sin6_addr) == 1,
+	    "inet_pton");
+	fd = listen_on((void *)&in6, sizeof(in6));
+	*port = ntohs(in6.sin6_port);
+	return fd;
+}
+
 static void
 bind_all(struct rig *r)
 {
@@ -369,6 +383,10 @@ bind_all(struct rig *r)
 		struct sockaddr_in in = { .sin_family = AF_INET,
 			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
+		if (i == 0 && r->mapped) {
+			r->fds[0] = listen_mapped(&r->port[0]);
+			continue;
+		}
 		r->fds[i] = listen_on((void *)&in, sizeof(in));
 		r->port[i] = ntohs(in.sin_port);
 	}

@@ -381,19 +381,23 @@ who_is_it(void **state)
 	char want[128];
 
 	(void)state;
-	rig_init(&r);
-	rig_start(&r);
-	hello(&c, &r, 0);
-	client_send(&c, STR("INFO\n"));
-	snprintf(want, sizeof(want),
-	    "ip=127.0.0.1 local=127.0.0.1:%u tls=0  0 sid=10", r.port[0]);
-	client_expect(&c, want);
-	client_close(&c);
-	hello(&c, &r, 2);
-	client_send(&c, STR("INFO\n"));
-	client_expect(&c, "ip= local=:0 tls=0  0 sid=10");
-	client_close(&c);
-	rig_stop(&r, 5000);
+	for (int mapped = 0; mapped < 2; mapped++) {
+		rig_init(&r);
+		r.mapped = mapped;
+		rig_start(&r);
+		hello(&c, &r, 0);
+		client_send(&c, STR("INFO\n"));
+		snprintf(want, sizeof(want),
+		    "ip=127.0.0.1 local=127.0.0.1:%u tls=0  0 sid=10",
+		    r.port[0]);
+		client_expect(&c, want);
+		client_close(&c);
+		hello(&c, &r, 2);
+		client_send(&c, STR("INFO\n"));
+		client_expect(&c, "ip= local=:0 tls=0  0 sid=10");
+		client_close(&c);
+		rig_stop(&r, 5000);
+	}
 }
 
 /* Strangers that hold workers leave one to those who have logged in. */
