@@ -19,7 +19,10 @@ struct store_view;
 
 /* The one file under dir that readers write; the store makes it. */
 struct str store_reader_lock_path(struct arena *a, const char *dir);
-/* dir: the store's data directory. */
+/*
+ * dir: the store's data directory.  The index is opened with the first view
+ * (the store may start later) and again after it was built anew.
+ */
 MUST_CHECK enum rc store_reader_open(
     const struct log *log, const char *dir, struct store_reader **out);
 void store_reader_close(struct store_reader **r);

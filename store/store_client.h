@@ -117,6 +117,10 @@ struct store_queue_item {
 	struct store_queued *entries;
 	size_t nentries;
 };
+/*
+ * In order of message ids, behind after_message_id ("": from the start).  As
+ * many as fit into an answer, at most max; none: that was all.
+ */
 MUST_CHECK enum rc store_queue_list(struct store_client *s, struct arena *a,
     struct str after_message_id, size_t max, struct deadline dl,
     struct store_queue_item **out, size_t *out_n);
