@@ -228,7 +228,7 @@ killed_store_loses_and_doubles_nothing(void **state)
 	struct field f = { .r = r };
 	struct sender s[SENDERS];
 	pthread_t t[SENDERS];
-	unsigned rounds = getenv("GP_LONG") != NULL ? 200 : 8;
+	unsigned rounds = rig_long() ? 200 : 8;
 	size_t total = 0;
 	unsigned x = 12345;
 

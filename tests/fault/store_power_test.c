@@ -246,7 +246,7 @@ power_cut_loses_nothing_acknowledged(void **state)
 {
 	struct rig *r = *state;
 	struct run run = { .r = r };
-	bool full = getenv("GP_LONG") != NULL;
+	bool full = rig_long();
 	size_t upto, step, seeds = full ? 8 : 1;
 
 	rig_close(r);
@@ -313,7 +313,7 @@ static void
 any_call_may_fail(void **state)
 {
 	struct rig *r = *state;
-	size_t step = getenv("GP_LONG") != NULL ? 1 : 3, calls = 1;
+	size_t step = rig_long() ? 1 : 3, calls = 1;
 
 	{
 		AUTO_FD null = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -4,7 +4,9 @@ store_test_libs = $(STORE_LIBS) $(CMOCKA_LIBS)
 store_tests = \
 	%D%/engine_test \
 	%D%/format_test \
-	%D%/model_test
+	%D%/model_test \
+	%D%/queue_test \
+	%D%/trouble_test
 check_PROGRAMS += $(store_tests)
 
 %C%_engine_test_SOURCES = %D%/engine_test.c $(store_test_rig)
@@ -16,4 +18,10 @@ check_PROGRAMS += $(store_tests)
 %C%_format_test_SOURCES = %D%/format_test.c $(store_test_rig)
 %C%_format_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 %C%_format_test_LDADD = $(store_test_libs)
+%C%_queue_test_SOURCES = %D%/queue_test.c $(store_test_rig)
+%C%_queue_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+%C%_queue_test_LDADD = $(store_test_libs)
+%C%_trouble_test_SOURCES = %D%/trouble_test.c $(store_test_rig)
+%C%_trouble_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+%C%_trouble_test_LDADD = $(store_test_libs)
 endif

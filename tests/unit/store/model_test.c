@@ -367,7 +367,7 @@ engine_agrees_with_the_model(void **state)
 	static void (*const ops[])(struct model *) = { do_deliver, do_deliver,
 		do_deliver, do_flags, do_flags, do_expunge, do_copy, do_names };
 	struct model m = { .r = *state, .rng = 88172645463325252u };
-	size_t steps = getenv("GP_LONG") != NULL ? 40000 : 1500;
+	size_t steps = rig_long() ? 40000 : 1500;
 
 	m.box = xcalloc(BOXES, sizeof(*m.box));
 	assert_int_equal(rig_ensure(m.r, ANN), RC_OK);

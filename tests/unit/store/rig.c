@@ -49,6 +49,14 @@ rig_close(struct rig *r)
 		r->e->ops->close(&r->e);
 }
 
+bool
+rig_long(void)
+{
+	const char *v = getenv("GP_LONG");
+
+	return v != NULL && v[0] != '\0';
+}
+
 int
 rig_setup(void **state)
 {

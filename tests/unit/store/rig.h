@@ -28,6 +28,8 @@ struct rig_message {
 	uint64_t flags;
 };
 
+/* Is this the long run (GP_LONG)? */
+bool rig_long(void);
 int rig_setup(void **state);
 int rig_teardown(void **state);
 void rig_open(struct rig *r);
