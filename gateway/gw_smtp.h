@@ -13,8 +13,9 @@
 #define GW_SMTP_H
 
 #include "gateway/gw.h"
+#include "gateway/gw_sasl.h"
 
-#define GW_LINE_MAX 16384u /* AUTH lines are long (RFC 4954 4) */
+#define GW_LINE_MAX (GW_SASL_MAX + 64) /* AUTH lines: a Kerberos ticket */
 
 /* ctx of the listener is the struct gw; the tag is an enum gw_port. */
 extern const struct netd_ops gw_smtp_ops;
