@@ -4,6 +4,7 @@
 
 #include "directory/backend_ldap.h"
 #include "directory/ldap_bind.h"
+#include "directory/ldap_kerberos.h"
 #include "directory/ldap_search.h"
 #include "lib/proc.h"
 
@@ -14,6 +15,7 @@ struct ldap_backend {
 	struct dir_backend b;
 	struct log log;
 	const struct conf *conf;
+	struct dir_kerberos *kerberos;
 	struct dir_pool *service;
 	struct dir_pool *login;
 };
@@ -122,6 +124,7 @@ on_free(struct dir_backend *b)
 
 	dir_pool_free(&l->service);
 	dir_pool_free(&l->login);
+	dir_kerberos_free(&l->kerberos);
 	conf_unref(&l->conf);
 	xfree(l);
 }
@@ -135,7 +138,8 @@ static const struct dir_backend_ops ops = {
 };
 
 static struct dir_pool *
-pool(const struct log *log, const struct conf *conf, bool login)
+pool(const struct log *log, const struct conf *conf, struct dir_kerberos *k,
+    bool login)
 {
 	struct dir_target *target[DIR_LDAP_SERVERS_MAX];
 	struct dir_pool_conf pc = { .name = login ? "login" : "service",
@@ -148,8 +152,8 @@ pool(const struct log *log, const struct conf *conf, bool login)
 	for (size_t i = 0;
 	     i < conf->ldap_servers.n && pc.ntargets < DIR_LDAP_SERVERS_MAX;
 	     i++) {
-		struct dir_target *t =
-		    dir_target_new(log, conf, conf->ldap_servers.v[i], login);
+		struct dir_target *t = dir_target_new(
+		    log, conf, k, conf->ldap_servers.v[i], login);
 
 		if (t != NULL)
 			target[pc.ntargets++] = t;
@@ -183,7 +187,8 @@ dir_ldap_open(const struct log *log, const struct conf *conf)
 	l->b.ops = &ops;
 	l->log = *log;
 	l->conf = conf_ref(conf);
-	l->service = pool(log, conf, false);
-	l->login = pool(log, conf, true);
+	l->kerberos = dir_kerberos_new(log, conf);
+	l->service = pool(log, conf, l->kerberos, false);
+	l->login = pool(log, conf, l->kerberos, true);
 	return &l->b;
 }

@@ -28,6 +28,7 @@ struct dir_target {
 	const char *text; /* the URL libldap sees */
 	const char *name;
 	struct dir_dial *dial;
+	struct dir_kerberos *kerberos; /* borrowed */
 };
 
 static enum dir_secure
@@ -45,8 +46,8 @@ security(const struct conf *c, const struct dir_url *u, bool login)
 }
 
 struct dir_target *
-dir_target_new(
-    const struct log *log, const struct conf *conf, const char *url, bool login)
+dir_target_new(const struct log *log, const struct conf *conf,
+    struct dir_kerberos *kerberos, const char *url, bool login)
 {
 	static const char *const how[] = { [DIR_PLAIN] = "",
 		[DIR_STARTTLS] = " (StartTLS)",
@@ -57,6 +58,7 @@ dir_target_new(
 	t->log = *log;
 	t->conf = conf_ref(conf);
 	t->login = login;
+	t->kerberos = kerberos;
 	if (dir_url_read(&t->a, str_c(url), &t->url) != RC_OK) {
 		log_error(log, "conf.bad", KVC("setting", "ldap_servers"),
 		    KVC("url", url));
@@ -176,15 +178,20 @@ bind_simple(const struct dir_target *t, LDAP *ld)
 static int
 bind_service(const struct dir_target *t, LDAP *ld, struct str *why)
 {
+	int rc;
+
 	if (t->conf->ldap_bind == CONF_BIND_SIMPLE) {
 		*why = STR("simple bind");
 		return bind_simple(t, ld);
 	}
 	*why = STR("GSSAPI bind");
-	if (!dir_kerberos_ready(&t->log, t->conf))
+	if (!dir_kerberos_ready(t->kerberos))
 		return LDAP_LOCAL_ERROR;
-	return ldap_sasl_interactive_bind_s(ld, NULL, "GSSAPI", NULL, NULL,
+	rc = ldap_sasl_interactive_bind_s(ld, NULL, "GSSAPI", NULL, NULL,
 	    LDAP_SASL_QUIET, nothing_to_say, NULL);
+	if (rc != LDAP_SUCCESS)
+		dir_kerberos_doubt(t->kerberos);
+	return rc;
 }
 
 /* A socket that is connected to a handle that is ready. */

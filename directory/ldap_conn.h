@@ -25,6 +25,7 @@
 
 enum dir_secure { DIR_PLAIN, DIR_STARTTLS, DIR_LDAPS, DIR_LOCAL };
 
+struct dir_kerberos;
 struct dir_target;
 
 struct dir_link {
@@ -34,9 +35,13 @@ struct dir_link {
 	size_t server;
 };
 
-/* For logins NULL is given when the password could only go in clear. */
+/*
+ * For logins NULL is given when the password could only go in clear.
+ * `kerberos` is borrowed.
+ */
 struct dir_target *dir_target_new(const struct log *log,
-    const struct conf *conf, const char *url, bool login);
+    const struct conf *conf, struct dir_kerberos *kerberos, const char *url,
+    bool login);
 void dir_target_free(struct dir_target **t);
 /* "ldaps://dc1.example.org:636 (TLS)", for logs and check. */
 const char *dir_target_name(const struct dir_target *t);
