@@ -283,14 +283,16 @@ on_conn(struct rpcd *d, const struct epoll_event *ev, void *worker)
 {
 	struct rpcd_conn *c = claim(d, ev->data.u64);
 	struct rpcd_item *head = NULL, **tail = &head, *rest;
-	bool again = true, alive = true;
+	bool again = true, alive = true, flush = (ev->events & EPOLLOUT) != 0;
 	unsigned n = 0;
 
 	if (c == NULL)
 		return;
-	if (ev->events & EPOLLOUT)
-		rpcd_conn_flush(c);
 	while (again && alive) {
+		/* The event that we were not told of may have been room. */
+		if (flush)
+			rpcd_conn_flush(c);
+		flush = true;
 		alive = conn_read(c, &tail);
 		if (!alive) {
 			conn_close(c);

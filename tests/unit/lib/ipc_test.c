@@ -32,7 +32,7 @@ teardown(void **state)
 static struct deadline
 soon(void)
 {
-	return deadline_in(2000);
+	return deadline_in(20000);
 }
 
 static void
