@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/ix.h"
 #include "tests/unit/store/rig.h"
 
 static void
@@ -79,6 +80,37 @@ damaged_log_is_not_served(void **state)
 	assert_int_equal(engine_local_open(&r->log, &r->conf, &r->e), RC_BAD);
 	assert_int_equal(rig_check(r, false), RC_BAD);
 	rig_quiet(r, false);
+}
+
+static void
+index_of_a_later_version_is_refused(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 19, 100);
+	struct ix_info info;
+	struct ix ix;
+	MDB_txn *t;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	rig_close(r);
+	assert_int_equal(
+	    ix_open(&r->log, r->dir, r->conf.map_bytes, false, &ix), RC_OK);
+	assert_int_equal(mdb_txn_begin(ix.env, NULL, 0, &t), 0);
+	assert_int_equal(ix_info_get(&ix, t, &info), RC_OK);
+	info.format = IX_FORMAT + 1;
+	assert_int_equal(ix_info_put(&ix, t, &info), RC_OK);
+	assert_int_equal(mdb_txn_commit(t), 0);
+	ix_close(&ix);
+	rig_quiet(r, true);
+	/* Not set aside: the newer program's work is not thrown away. */
+	assert_int_equal(engine_local_open(&r->log, &r->conf, &r->e), RC_DENY);
+	rig_quiet(r, false);
+	assert_int_equal(
+	    ix_open(&r->log, r->dir, r->conf.map_bytes, false, &ix), RC_OK);
+	assert_int_equal(mdb_txn_begin(ix.env, NULL, MDB_RDONLY, &t), 0);
+	assert_int_equal(ix_info_get(&ix, t, &info), RC_DENY);
+	mdb_txn_abort(t);
+	ix_close(&ix);
 }
 
 static void
@@ -208,6 +240,7 @@ main(void)
 		T(damaged_index_is_built_anew),
 		T(index_ahead_of_the_log_is_built_anew),
 		T(damaged_log_is_not_served),
+		T(index_of_a_later_version_is_refused),
 		T(second_process_is_kept_out),
 		T(below_the_floor_only_deleting_works),
 		T(long_names_over_ghosts_fit),
