@@ -177,7 +177,7 @@ imap_cmd_append(struct imap_session *s, struct imap_parse *args)
 	case RC_NOENT:
 		return imap_no(s, "[TRYCREATE] No such mailbox");
 	case RC_DENY:
-		return imap_no(s, "[OVERQUOTA] Message does not fit");
+		return imap_no(s, "[LIMIT] No room, or too many keywords");
 	case RC_BAD:
 		return imap_bad(s, "A message may not hold NUL");
 	default:

@@ -53,7 +53,7 @@ copy(struct imap_session *s, struct imap_parse *args, bool move)
 	if (rc == RC_NOENT) /* the target, or all messages, went meanwhile */
 		return imap_no(s, "[EXPUNGEISSUED] Messages are gone");
 	if (rc == RC_DENY)
-		return imap_no(s, "[OVERQUOTA] Quota exceeded");
+		return imap_no(s, "[LIMIT] No room, or too many keywords");
 	if (rc != RC_OK)
 		return imap_fail(s, rc);
 	if (!move) {
