@@ -25,6 +25,7 @@ struct fetch {
 	size_t range; /* of uids, where reading rows goes on */
 	uint32_t next_uid;
 	uint32_t expected, found; /* messages */
+	uint64_t modseq;          /* of the mailbox when it began */
 	unsigned faults;          /* items that could not be read */
 	bool gone;                /* a message was expunged meanwhile */
 
@@ -115,6 +116,8 @@ next_batch(struct imap_session *s, struct fetch *f)
 	if (rc != RC_OK)
 		return RC_TEMP;
 	imap_sync_tell_keywords(s, &f->mb);
+	if (f->modseq == 0)
+		f->modseq = f->mb.highest_modseq;
 	size_t got = f->nrows;
 	if (f->plan.seen && !s->box->readonly && got > 0)
 		set_seen(s, f);
@@ -223,9 +226,19 @@ end_message(struct imap_session *s, struct fetch *f)
 	f->row++;
 }
 
+/* The flags of all messages were told: these are no news any more. */
+static void
+told_flags(struct imap_box *box, const struct fetch *f)
+{
+	if (f->plan.flags && f->faults == 0 &&
+	    f->expected == imap_view_count(&box->view))
+		box->view.modseq = MAX(box->view.modseq, f->modseq);
+}
+
 static enum imap_step
 fetch_done(struct imap_session *s, struct fetch *f)
 {
+	told_flags(s->box, f);
 	if (f->faults > 0)
 		return imap_no(s, "[UNAVAILABLE] Some data cannot be read now");
 	if (!s->cur.uid && (f->gone || f->found < f->expected))

@@ -234,6 +234,14 @@ store_and_flags(void **state)
 		      "* 3 FETCH (UID 3 FLAGS (\\Seen $Forwarded))\r\n"
 		      "* 3 FETCH (UID 3 FLAGS (\\Seen $Forwarded))\r\n"
 		      "b OK Fetch completed\r\n") },
+		/* what a FETCH of all flags has told is told once */
+		{ 0, S("a STORE 2 +FLAGS.SILENT \\Draft\r\n"),
+		    S("a OK Store completed\r\n") },
+		{ 1, S("b FETCH 1:* FLAGS\r\n"),
+		    S("* 1 FETCH (FLAGS (\\Answered \\Seen))\r\n"
+		      "* 2 FETCH (FLAGS (\\Answered \\Draft))\r\n"
+		      "* 3 FETCH (FLAGS (\\Seen $Forwarded))\r\n"
+		      "b OK Fetch completed\r\n") },
 		/* .SILENT hides our change, not another's */
 		{ 1, S("b STORE 1 +FLAGS.SILENT (\\Flagged)\r\n"),
 		    S("b OK Store completed\r\n") },
