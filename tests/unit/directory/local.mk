@@ -1,6 +1,7 @@
 if HAVE_CMOCKA
 directory_tests = \
 	%D%/auth_test \
+	%D%/cache_test \
 	%D%/group_test \
 	%D%/guard_test \
 	%D%/lookup_test \
@@ -18,6 +19,8 @@ noinst_PROGRAMS += %D%/dirdrive
 
 %C%_auth_test_SOURCES = %D%/auth_test.c $(directory_fakes)
 %C%_auth_test_LDADD = $(directory_libs)
+%C%_cache_test_SOURCES = %D%/cache_test.c $(directory_fakes)
+%C%_cache_test_LDADD = $(directory_libs)
 %C%_group_test_SOURCES = %D%/group_test.c $(directory_fakes)
 %C%_group_test_LDADD = $(directory_libs)
 %C%_guard_test_SOURCES = %D%/guard_test.c
