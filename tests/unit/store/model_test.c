@@ -278,28 +278,22 @@ check_since(struct model *m, struct box *b, const struct store_mailbox *mb)
 	assert_int_equal(store_rows_since(v, mb->id, b->seen_modseq, 1,
 			     UINT32_MAX, rows, MESSAGES, &n),
 	    RC_OK);
-	for (size_t i = 0; i < b->n; i++) {
-		bool told = false;
+	for (size_t i = 0, k = 0; i < b->n; i++) {
+		bool told = k < n && rows[k].uid == b->m[i].uid;
 
-		for (size_t k = 0; k < n; k++)
-			told = told || rows[k].uid == b->m[i].uid;
-		if (!b->m[i].gone)
-			assert_int_equal(told, b->m[i].changed);
-		else
-			assert_false(told);
+		k += told;
+		assert_int_equal(told, !b->m[i].gone && b->m[i].changed);
 		b->m[i].changed = false;
 	}
 	assert_int_equal(
 	    store_expunged(v, &m->r->a, mb->id, b->seen_modseq, &gone), RC_OK);
 	assert_int_equal(gone.n > 0, b->expunged);
 	assert_int_equal(store_expunged(v, &m->r->a, mb->id, 0, &gone), RC_OK);
-	for (size_t i = 0; i < b->n; i++) {
-		bool told = false;
-
-		for (size_t k = 0; k < gone.n; k++)
-			told = told || (b->m[i].uid >= gone.v[k].lo &&
-					   b->m[i].uid <= gone.v[k].hi);
-		assert_int_equal(told, b->m[i].gone);
+	for (size_t i = 0, k = 0; i < b->n; i++) {
+		while (k < gone.n && gone.v[k].hi < b->m[i].uid)
+			k++;
+		assert_int_equal(
+		    k < gone.n && gone.v[k].lo <= b->m[i].uid, b->m[i].gone);
 	}
 	b->expunged = false;
 	b->seen_modseq = mb->highest_modseq;
