@@ -126,14 +126,17 @@ class Gatepost:
             raise RigError("not built: " + path)
         return path
 
-    def command(self):
-        argv = [self.program("gatepostd"), "-c", self.conf,
-                "-L", self.build]
+    @staticmethod
+    def as_plain_user(argv):
+        """Where we are root of a namespace only: as a plain user inside it."""
         if os.geteuid() == 0 and not real_root():
-            # a plain user inside the namespace where we are root
-            argv = ["unshare", "--user", "--map-user=1000",
+            return ["unshare", "--user", "--map-user=1000",
                     "--map-group=1000"] + argv
         return argv
+
+    def command(self):
+        return self.as_plain_user([self.program("gatepostd"), "-c", self.conf,
+                                   "-L", self.build])
 
     def environment(self):
         env = dict(os.environ)
@@ -245,8 +248,9 @@ class Gatepost:
         return out
 
     def cli(self, *args, check=True):
-        return run([self.program("gatepost"), "-c", self.conf] + list(args),
-                   check=check, env=self.environment())
+        argv = [self.program("gatepost"), "-c", self.conf] + list(args)
+        return run(self.as_plain_user(argv), check=check,
+                   env=self.environment())
 
     def cli_json(self, *args):
         return json.loads(self.cli("--json", *args))
