@@ -1,7 +1,7 @@
 /*
  * Random operations with a fixed seed on an engine and on a simple model in
  * memory; both must say the same, also after reopening and after the index
- * was thrown away.  GP_LONG=1 runs a hundred times as many.
+ * was thrown away.  GP_LONG=1 runs ten times as many.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -361,7 +361,7 @@ engine_agrees_with_the_model(void **state)
 	static void (*const ops[])(struct model *) = { do_deliver, do_deliver,
 		do_deliver, do_flags, do_flags, do_expunge, do_copy, do_names };
 	struct model m = { .r = *state, .rng = 88172645463325252u };
-	size_t steps = rig_long() ? 40000 : 1500;
+	size_t steps = rig_long() ? 15000 : 1500;
 
 	m.box = xcalloc(BOXES, sizeof(*m.box));
 	assert_int_equal(rig_ensure(m.r, ANN), RC_OK);
