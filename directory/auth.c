@@ -133,7 +133,7 @@ one_account(struct dir *d, struct arena *a, struct str name,
 		log_error(&d->log, "alarm.two_accounts", KV("name", name));
 		return refuse(d, t, name, "two_accounts");
 	}
-	if ((rc = dir_apply_scope(d, a, &f->x, 1, dl, t)) != RC_OK ||
+	if (dir_apply_scope(d, a, &f->x, 1, dl, t) != RC_OK ||
 	    f->x.r.rc == RC_TEMP)
 		return RC_TEMP;
 	if (f->x.r.rc == RC_NOENT)
@@ -214,7 +214,7 @@ dir_same_account(struct dir *d, struct arena *a, struct str authzid,
     struct str id, struct deadline dl)
 {
 	struct str dn, changed;
-	struct dir_account x;
+	struct dir_account x = { 0 };
 	enum rc rc;
 
 	if (authzid.n == 0)
@@ -269,8 +269,8 @@ enum rc
 dir_auth_password(struct dir *d, struct arena *a, const struct dir_login *in,
     struct deadline dl, struct dir_account *out)
 {
-	struct str dn, pw_changed;
-	struct dir_account x;
+	struct str dn = STR_NULL, pw_changed = STR_NULL;
+	struct dir_account x = { 0 };
 	enum rc rc;
 
 	if (in->password.n == 0)
