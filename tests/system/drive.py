@@ -1,6 +1,7 @@
 """The directory service alone: dirdrive, asked line by line."""
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -105,6 +106,7 @@ class Drive:
         code = self.p.wait(60)
         self.p.stdout.close()
         assert code == 0, self.log()[-4000:]
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def on_ad(dc, **more):
