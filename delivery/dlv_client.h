@@ -46,6 +46,7 @@ struct dlv_submit {
 	int fd; /* sealed memfd or spool file; -1: inline */
 	uint64_t size;
 	int64_t received_at;
+	uint64_t asked_ms; /* since the directory was asked about `to` */
 };
 
 struct dlv_submitted {

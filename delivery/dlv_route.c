@@ -44,13 +44,50 @@ check_rcpts(const struct dlv_plan *p, const struct dlv_submit *m)
 	return RC_OK;
 }
 
+/*
+ * Between RCPT and the end of the message people come and go.  The answer
+ * given at RCPT is good as long as the directory's own cache would repeat it;
+ * after that it is asked again, because a mailbox of somebody who has vanished
+ * is read by nobody.
+ */
+#define ASKED_MAX_MS 1000u
+
 static enum rc
-route_person(
-    struct dlv_plan *p, const struct dlv_rcpt *to, const struct dlv_scan *scan)
+route_again(struct dlv_plan *p, struct dir_client *dir,
+    const struct dlv_rcpt *to, struct deadline dl)
+{
+	struct dir_rcpt is = { 0 };
+	enum rc rc = dir_by_id(dir, p->a, to->dir_id, dl, &is);
+
+	if (rc == RC_OK)
+		rc = is.rc;
+	switch (rc) {
+	case RC_OK:
+		return is.kind == DIR_USER
+			   ? dlv_plan_mailbox(p, to->dir_id, to->address)
+			   : dlv_plan_queue(p, to, DLV_HELD,
+				 dlv_reason_elsewhere(p->a, is.route));
+	case RC_NOENT:
+		return dlv_plan_queue(
+		    p, to, DLV_HELD, STR("no longer in the directory"));
+	case RC_TEMP:
+		return dlv_plan_queue(
+		    p, to, DLV_READY, STR("directory gave no answer"));
+	default:
+		return dlv_plan_queue(p, to, DLV_HELD, STR("may not receive"));
+	}
+}
+
+static enum rc
+route_person(struct dlv_plan *p, struct dir_client *dir,
+    const struct dlv_submit *m, const struct dlv_rcpt *to,
+    const struct dlv_scan *scan, struct deadline dl)
 {
 	if (dlv_scan_loops(scan, to->address))
 		return dlv_plan_queue(p, to, DLV_HELD,
 		    STR("mail loop: Delivered-To names this address"));
+	if (to->kind == DIR_USER && m->asked_ms > ASKED_MAX_MS)
+		return route_again(p, dir, to, dl);
 	if (to->kind == DIR_USER)
 		return dlv_plan_mailbox(p, to->dir_id, to->address);
 	return dlv_plan_queue(
@@ -121,7 +158,7 @@ dlv_route(struct dlv_plan *p, struct dir_client *dir,
 		rc = check_loops(p, m, scan);
 	for (size_t i = 0; i < m->nto && rc == RC_OK; i++) {
 		if (m->to[i].kind != DIR_GROUP)
-			rc = route_person(p, &m->to[i], scan);
+			rc = route_person(p, dir, m, &m->to[i], scan, dl);
 	}
 	for (size_t i = 0; i < m->nto && rc == RC_OK; i++) {
 		if (m->to[i].kind == DIR_GROUP)

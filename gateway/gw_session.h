@@ -43,6 +43,7 @@ struct gw_tx {
 	struct str from; /* canonical, "" is null */
 	struct gw_rcpt *rcpt;
 	size_t nrcpt, rcpt_size;
+	int64_t asked_ns; /* when the first of them was looked up */
 	struct gw_body body;
 	struct mail_dot dot;
 	struct mail_crlf crlf; /* BDAT */

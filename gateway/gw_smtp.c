@@ -465,7 +465,7 @@ static size_t
 frame(void *session, struct str in)
 {
 	struct gw_smtp *s = session;
-	size_t n, lf;
+	size_t n, lf, max;
 
 	if (s->phase == PH_DATA)
 		return gw_data_frame(s, in);
@@ -476,10 +476,13 @@ frame(void *session, struct str in)
 		if (n > 0)
 			return n;
 	}
+	max = s->phase == PH_AUTH || str_has_iprefix(in, STR("AUTH "))
+		  ? GW_AUTH_LINE_MAX
+		  : GW_LINE_MAX;
 	lf = str_chr(in, '\n');
-	if (lf < in.n && lf < GW_LINE_MAX)
+	if (lf < in.n && lf < max)
 		return lf + 1;
-	return in.n >= GW_LINE_MAX ? GW_LINE_MAX : 0;
+	return in.n >= max ? max : 0;
 }
 
 static void *

@@ -7,7 +7,8 @@
  *             submission.
  * Threads     Callbacks of netd; see lib/netd.h.
  * Limits      The settings message_size_max, recipients_max,
- *             smtp_errors_max, smtp_timeout_s; GW_LINE_MAX bytes in a line.
+ *             smtp_errors_max, smtp_timeout_s; GW_LINE_MAX bytes in a line,
+ *             GW_AUTH_LINE_MAX in one of AUTH.
  */
 #ifndef GW_SMTP_H
 #define GW_SMTP_H
@@ -15,7 +16,8 @@
 #include "gateway/gw.h"
 #include "gateway/gw_sasl.h"
 
-#define GW_LINE_MAX (GW_SASL_MAX + 64) /* AUTH lines: a Kerberos ticket */
+#define GW_LINE_MAX      16384u
+#define GW_AUTH_LINE_MAX (GW_SASL_MAX + 64) /* a Kerberos ticket */
 
 /* ctx of the listener is the struct gw; the tag is an enum gw_port. */
 extern const struct netd_ops gw_smtp_ops;

@@ -87,6 +87,7 @@ submit(struct gw_smtp *s)
 		.fd = tx->body.fd,
 		.size = tx->body.size,
 		.received_at = tx->received_at,
+		.asked_ms = (uint64_t)(now_ns() - tx->asked_ns) / 1000000,
 	};
 
 	for (size_t i = 0; i < tx->nrcpt; i++)

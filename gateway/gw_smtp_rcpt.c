@@ -152,6 +152,8 @@ ask(struct gw_smtp *s, struct line *lines, size_t n)
 		}
 	if (nq == 0)
 		return;
+	if (s->tx.nrcpt == 0)
+		s->tx.asked_ns = now_ns();
 	rc = dir_rcpts(s->gw->dir, &s->unit, q, nq, s->authenticated,
 	    gw_dir_deadline(s), r);
 	for (size_t i = 0; i < n; i++) {

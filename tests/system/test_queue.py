@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -193,6 +194,26 @@ def test_group_that_vanishes_after_rcpt(gp, tmp_path):
     people(gp, tmp_path)
     retry_until_empty(gp)
     assert copies(gp, subject) == {"ann": 1, "ben": 1, "cat": 0}
+
+
+def test_person_that_vanishes_after_rcpt(gp, tmp_path):
+    """What was said at RCPT is asked again once it is older than a second."""
+    subject = unique("gone")
+    with gp.smtp() as c:
+        c.must("MAIL FROM:<a@client.test>")
+        c.must("RCPT TO:<%s>" % at("cat"))
+        c.must("RCPT TO:<%s>" % at("ann"))
+        people(gp, tmp_path, who=["ann", "ben"], groups=[])
+        time.sleep(1.5)
+        reply = c.data(body(subject))
+        assert reply.code == 250, reply
+    entry = entries(gp)[at("cat")]
+    assert entry["state"] == "held"
+    assert entry["reason"] == "no longer in the directory"
+    assert copies(gp, subject, ["ann", "ben"]) == {"ann": 1, "ben": 0}
+    people(gp, tmp_path)
+    retry_until_empty(gp)
+    assert copies(gp, subject) == {"ann": 1, "ben": 0, "cat": 1}
 
 
 def test_a_group_larger_than_one_commit(tmp_path):

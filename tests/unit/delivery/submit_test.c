@@ -219,6 +219,39 @@ nobody_is_asked_for_people(void **state)
 	end(&t);
 }
 
+/* What the directory said at RCPT is older than its cache would be. */
+static void
+people_asked_about_long_ago_are_asked_again(void **state)
+{
+	static const struct {
+		uint64_t asked_ms;
+		bool down;
+		unsigned asked;
+		size_t to, queue;
+	} rows[] = {
+		{ 1000, true, 0, 1, 0 },
+		{ 1001, false, 1, 1, 0 },
+		{ 1001, true, 1, 0, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct test t;
+		enum rc rc;
+
+		begin(&t);
+		t.dir.down = rows[i].down;
+		t.in.asked_ms = rows[i].asked_ms;
+		assert_int_equal(submit(&t, &rc), RPCD_LATER);
+		assert_int_equal(t.dir.asked, rows[i].asked);
+		assert_int_equal(t.store.nto, rows[i].to);
+		assert_int_equal(t.store.nqueue, rows[i].queue);
+		fake_store_commit(&t.store, RC_OK);
+		assert_int_equal(t.rc, RC_OK);
+		end(&t);
+	}
+}
+
 enum fault {
 	NO_FAULT,
 	SHORT_ID,
@@ -544,6 +577,7 @@ main(void)
 		cmocka_unit_test(reply_follows_the_store),
 		cmocka_unit_test(group_is_queued_while_the_directory_is_down),
 		cmocka_unit_test(nobody_is_asked_for_people),
+		cmocka_unit_test(people_asked_about_long_ago_are_asked_again),
 		cmocka_unit_test(what_no_gateway_sends_is_refused),
 		cmocka_unit_test(bodies_in_files_are_read),
 		cmocka_unit_test(too_many_deliveries_are_a_loop),
