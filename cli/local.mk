@@ -1,6 +1,5 @@
 noinst_LIBRARIES += libcli.a
-libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) \
-	-DGP_SBINDIR='"$(sbindir)"'
+libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libcli_a_SOURCES = \
 	%D%/cli.h %D%/cli.c \
 	%D%/out.h %D%/out.c \

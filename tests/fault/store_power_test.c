@@ -98,7 +98,7 @@ static void
 look(struct rig *r, bool present[ROUNDS + 1], uint64_t flags[ROUNDS + 1])
 {
 	struct store_queue_item *q = NULL;
-	struct store_row *rows, *other;
+	struct store_row *rows, *other = NULL;
 	struct store_mailbox mb;
 	unsigned char key[32];
 	size_t n, k, nq = 0;
@@ -116,7 +116,7 @@ look(struct rig *r, bool present[ROUNDS + 1], uint64_t flags[ROUNDS + 1])
 						: 0;
 	assert_int_equal(n, k);
 	assert_int_equal(n, nq);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && other != NULL; i++) {
 		struct store_queue_item item;
 		struct rig_message m;
 		uint64_t seed;

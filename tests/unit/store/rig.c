@@ -212,7 +212,7 @@ uint32_t
 rig_deliver(struct rig *r, struct str account, const char *mailbox,
     const struct rig_message *m)
 {
-	struct engine_result out;
+	struct engine_result out = { 0 };
 
 	assert_int_equal(rig_submit(r, account, mailbox, m, &out), RC_OK);
 	return out.uid;
