@@ -13,7 +13,7 @@
 #define CONF_TEXT_MAX  1024u /* bytes of one value */
 #define CONF_LIST_MAX  256u  /* values of one list */
 #define CONF_FILE_MAX  (1u << 20)
-#define CONF_COUNT_MAX 100u /* settings */
+#define CONF_COUNT_MAX 128u /* settings */
 
 enum conf_type {
 	CONF_TEXT,   /* const char * */
