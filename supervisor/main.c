@@ -89,13 +89,17 @@ on_signal(struct sup *s)
 		switch (si.ssi_signo) {
 		case SIGHUP:
 			/* What was wrong is in the log. */
-			if (!s->stopping && sup_reload(s, &a, &why) != RC_OK)
-				continue;
+			if (s->stopping)
+				break;
+			sup_notify_reload(s, true);
+			(void)!sup_reload(s, &a, &why);
+			sup_notify_reload(s, false);
 			break;
 		case SIGCHLD:
 			sup_children_reap(s);
 			break;
 		default:
+			sup_notify_stop(s);
 			sup_stop_begin(s);
 		}
 	}
@@ -182,6 +186,7 @@ patience(const struct sup *s)
 	for (size_t i = 0; i < s->nchildren; i++)
 		if (s->children[i].state == SUP_DOWN)
 			first = MIN(first, s->children[i].restart_at);
+	first = MIN(first, sup_notify_due(s));
 	if (first == INT64_MAX)
 		return -1;
 	return first <= now ? 0 : (int)((first - now) / 1000000 + 1);
@@ -201,6 +206,7 @@ run(struct sup *s)
 		sup_children_tick(s);
 		sup_admin_tick(s);
 		sup_stop_tick(s);
+		sup_notify_tick(s);
 	}
 }
 
@@ -228,6 +234,7 @@ sup_free(struct sup *s)
 				ipc_msg_free(&s->queries[i].out);
 			fd_close(&s->queries[i].fd);
 		}
+	sup_notify_close(s);
 	sup_creds_free(&s->creds);
 	conf_unref(&s->conf);
 	log_sink_free(&s->sink);
@@ -241,6 +248,7 @@ sup_new(void)
 	struct sup *s = xcalloc(1, sizeof(*s));
 
 	s->admin_fd = s->key_fd = s->conf_fd = s->log_fd = -1;
+	s->notify.fd = -1;
 	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
 		s->queries[i].fd = -1;
 	s->sink = log_sink_new(STDERR_FILENO, "gatepostd", LOG_INFO);
@@ -271,6 +279,7 @@ supervise(struct sup *s)
 		s->libexec = find_programs(s);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	open_signals(s);
+	sup_notify_open(s);
 	if (sup_reload(s, &a, &why) != RC_OK || prepare(s) != RC_OK)
 		return PROC_EX_CONFIG;
 	watch(s, s->admin_fd, &s->admin_fd);

@@ -96,8 +96,18 @@ struct sup_query {
 	struct deadline dl;
 };
 
+/* What the service manager was told last; sup_notify.c. */
+struct sup_notify {
+	int fd; /* -1: there is none */
+	bool ready; /* all have served once */
+	bool owed;  /* READY has to be said (again) */
+	size_t up;
+	int64_t every_ns, next_ns; /* watchdog; 0: not wanted */
+};
+
 struct sup {
 	struct log log;
+	struct sup_notify notify;
 	struct log_sink *sink;
 	const char *conf_path;
 	const char *libexec;
@@ -175,6 +185,14 @@ void sup_exec(struct sup *s, const struct sup_child *c, int control)
 MUST_CHECK enum rc sup_reload(struct sup *s, struct arena *a, struct str *why);
 MUST_CHECK enum rc sup_open_log(
     struct sup *s, const struct conf *c, int *out_fd);
+
+/* sup_notify.c: the service manager, if there is one. */
+void sup_notify_open(struct sup *s);
+void sup_notify_close(struct sup *s);
+void sup_notify_tick(struct sup *s);
+int64_t sup_notify_due(const struct sup *s); /* monotonic ns */
+void sup_notify_reload(struct sup *s, bool begin);
+void sup_notify_stop(struct sup *s);
 
 /* sup_admin.c: control.sock. */
 void sup_admin_accept(struct sup *s);
