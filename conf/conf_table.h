@@ -28,6 +28,7 @@ enum conf_type {
 	CONF_PATHS,
 	CONF_LISTENS,
 	CONF_URLS, /* ldap://, ldaps://, ldapi:// */
+	CONF_NETS, /* lib/net.h: "192.0.2.0/24", "2001:db8::1" */
 };
 
 struct conf_row {

@@ -36,6 +36,7 @@ type_name(const struct conf_row *row)
 		[CONF_PATHS] = "list of absolute paths",
 		[CONF_LISTENS] = "list of ADDRESS:PORT",
 		[CONF_URLS] = "list of URLs",
+		[CONF_NETS] = "list of networks",
 	};
 
 	return names[row->type];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/conf_table.h"
+#include "lib/net.h"
 
 static bool
 is_host(struct str s)
@@ -145,6 +146,7 @@ conf_value_check(
     struct arena *a, const struct conf_row *row, struct str v, struct str *why)
 {
 	struct conf_listen l;
+	struct net net;
 	uint64_t n;
 
 	if (v.n > CONF_TEXT_MAX) {
@@ -206,6 +208,11 @@ conf_value_check(
 	case CONF_URLS:
 		if (!is_url(v))
 			*why = STR("must be a URL like ldap://dc1.example.org");
+		break;
+	case CONF_NETS:
+		if (net_parse(v, &net) != RC_OK)
+			*why = STR("must be a network like 192.0.2.0/24 or "
+				   "2001:db8::/32, or an address");
 		break;
 	}
 	if (why->p == NULL)

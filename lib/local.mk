@@ -22,3 +22,4 @@ libgp_a_SOURCES += \
 	%D%/proc.h \
 	%D%/sandbox.h %D%/sandbox.c %D%/sandbox_calls.h %D%/sandbox_calls.c
 libgp_a_SOURCES += %D%/inflight.h %D%/inflight.c
+libgp_a_SOURCES += %D%/net.h %D%/net.c

@@ -188,6 +188,7 @@ a_dump_can_be_loaded_and_says_the_same(void **state)
 		[CONF_PATHS] = "{'/x', '/y'}",
 		[CONF_LISTENS] = "{'[::1]:0', '*:0'}",
 		[CONF_URLS] = "{'ldaps://x:636'}",
+		[CONF_NETS] = "{'10.0.0.0/8', '2001:db8::/32', '::1'}",
 	};
 	AUTO_ARENA a = { 0 };
 	AUTO_BUF text, one, two;

@@ -3,6 +3,7 @@ lib_tests = \
 	tests/unit/lib/log_test tests/unit/lib/ipc_test \
 	tests/unit/lib/rpcd_test tests/unit/lib/base_test \
 	tests/unit/lib/sandbox_test tests/unit/lib/inflight_test
+lib_tests += tests/unit/lib/net_test
 check_PROGRAMS += $(lib_tests)
 tests_unit_lib_log_test_SOURCES = %D%/log_test.c
 tests_unit_lib_log_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
@@ -16,6 +17,8 @@ tests_unit_lib_sandbox_test_SOURCES = %D%/sandbox_test.c
 tests_unit_lib_sandbox_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_inflight_test_SOURCES = %D%/inflight_test.c
 tests_unit_lib_inflight_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_net_test_SOURCES = %D%/net_test.c
+tests_unit_lib_net_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 
 netd_tests = tests/unit/lib/netd_test tests/unit/lib/netd_tls_test \
 	tests/unit/lib/netd_stress_test
