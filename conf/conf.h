@@ -45,6 +45,9 @@ struct conf {
 	struct conf_list listen_submissions;
 	struct conf_list listen_imap;
 	struct conf_list listen_imaps;
+	/* those of them whose clients come through a balancer */
+	struct conf_list proxy_listeners;
+	struct conf_list proxy_networks; /* of the balancers, lib/net.h */
 	/* TLS */
 	struct conf_list tls_certificate; /* files, PEM chains */
 	struct conf_list tls_key;         /* in the same order */
@@ -129,5 +132,7 @@ MUST_CHECK enum rc conf_listen_parse(struct str text, struct conf_listen *out);
 
 /* Is this domain one of ours?  ASCII case-blind. */
 bool conf_is_local_domain(const struct conf *c, struct str domain);
+/* Is this listener, as written, one of proxy_listeners? */
+bool conf_is_proxied(const struct conf *c, const char *listener);
 
 #endif

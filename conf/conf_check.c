@@ -79,6 +79,42 @@ check_places(struct check *k)
 	return RC_OK;
 }
 
+static bool
+lists(const struct conf_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (str_ieq(str_c(list->v[i]), str_c(text)))
+			return true;
+	return false;
+}
+
+bool
+conf_is_proxied(const struct conf *c, const char *listener)
+{
+	return lists(&c->proxy_listeners, listener);
+}
+
+static enum rc
+check_proxies(struct check *k)
+{
+	const struct conf *c = k->c;
+
+	for (size_t i = 0; i < c->proxy_listeners.n; i++) {
+		const char *v = c->proxy_listeners.v[i];
+
+		if (!lists(&c->listen_smtp, v) &&
+		    !lists(&c->listen_submission, v) &&
+		    !lists(&c->listen_submissions, v) &&
+		    !lists(&c->listen_imap, v) && !lists(&c->listen_imaps, v))
+			return bad(k, "proxy_listeners",
+			    str_fmt(k->a, "%s is no listener", v));
+	}
+	if (c->proxy_listeners.n > 0 && c->proxy_networks.n == 0)
+		return bad(k, "proxy_networks",
+		    STR("is empty: nobody could use proxy_listeners"));
+	return RC_OK;
+}
+
 static enum rc
 check_listeners(struct check *k)
 {
@@ -93,7 +129,7 @@ check_listeners(struct check *k)
 		{ "listen_imap", &c->listen_imap },
 		{ "listen_imaps", &c->listen_imaps },
 	};
-	const char *seen[5 * CONF_LIST_MAX];
+	const char *seen[COUNT(all) * CONF_LIST_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT(all); i++)
@@ -109,7 +145,7 @@ check_listeners(struct check *k)
 						STRF(v)));
 			seen[n++] = v.p;
 		}
-	return RC_OK;
+	return check_proxies(k);
 }
 
 static bool

@@ -79,6 +79,13 @@ const struct conf_row conf_rows[] = {
 	    listen_imap, CONF_LISTENS, RESTART, "*:143", "IMAP with STARTTLS."),
 	VALUE(listen_imaps, CONF_LISTENS, RESTART, "*:993", "IMAP inside TLS."),
 
+	VALUE(proxy_listeners, CONF_LISTENS, RESTART, "",
+	    "Those of the listeners, written in the same way, whose clients "
+	    "all come through a balancer that says in the PROXY protocol, "
+	    "version 2, who they are."),
+	VALUE(proxy_networks, CONF_NETS, RESTART, "127.0.0.0/8 ::1",
+	    "The balancers: who may connect to proxy_listeners."),
+
 	VALUE(tls_certificate, CONF_PATHS, NOW, "",
 	    "Certificate chains, PEM; read again at a reload. Empty: one that "
 	    "we sign ourselves, which clients will not trust."),

@@ -23,19 +23,21 @@ struct main {
 };
 
 static const struct port {
-	const char *role, *name;
+	const char *role, *name, *proxy;
 	enum gw_port tag;
 	bool implicit_tls;
 	const struct netd_ops *ops;
 	struct str busy; /* nobody reads it where TLS comes first */
 } ports[] = {
-	{ "mx", "listen.smtp", GW_MX, false, &gw_smtp_ops },
-	{ "access", "listen.submission", GW_SUBMISSION, false, &gw_smtp_ops,
-	    STR_INIT("421 4.3.2 Too many sessions\r\n") },
-	{ "access", "listen.submissions", GW_SUBMISSIONS, true, &gw_smtp_ops },
-	{ "access", "listen.imap", GW_IMAP, false, &gw_imap_ops,
+	{ "mx", "listen.smtp", "proxy.smtp", GW_MX, false, &gw_smtp_ops },
+	{ "access", "listen.submission", "proxy.submission", GW_SUBMISSION,
+	    false, &gw_smtp_ops, STR_INIT("421 4.3.2 Too many sessions\r\n") },
+	{ "access", "listen.submissions", "proxy.submissions", GW_SUBMISSIONS,
+	    true, &gw_smtp_ops },
+	{ "access", "listen.imap", "proxy.imap", GW_IMAP, false, &gw_imap_ops,
 	    STR_INIT("* BYE [UNAVAILABLE] Too many sessions\r\n") },
-	{ "access", "listen.imaps", GW_IMAPS, true, &gw_imap_ops },
+	{ "access", "listen.imaps", "proxy.imaps", GW_IMAPS, true,
+	    &gw_imap_ops },
 };
 
 static void
@@ -97,24 +99,33 @@ on_stop(void *ctx, struct deadline dl)
 }
 
 static size_t
+take_port(struct proc *p, struct gw *gw, const struct port *port, bool proxy,
+    struct netd_listener *l, size_t n)
+{
+	const char *name = proxy ? port->proxy : port->name;
+	int fd;
+
+	while (n < LISTENERS_MAX && (fd = proc_take_fd(p, name)) >= 0)
+		l[n++] = (struct netd_listener){ .fd = fd,
+			.implicit_tls = port->implicit_tls,
+			.ops = port->ops,
+			.ctx = gw,
+			.tag = port->tag,
+			.busy = port->busy,
+			.proxy = proxy };
+	return n;
+}
+
+static size_t
 take_listeners(struct proc *p, struct gw *gw, struct netd_listener *l)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT(ports); i++) {
-		const struct port *port = &ports[i];
-		int fd;
-
-		if (!str_eq(str_c(port->role), str_c(p->role)))
+		if (!str_eq(str_c(ports[i].role), str_c(p->role)))
 			continue;
-		while (n < LISTENERS_MAX &&
-		       (fd = proc_take_fd(p, port->name)) >= 0)
-			l[n++] = (struct netd_listener){ .fd = fd,
-				.implicit_tls = port->implicit_tls,
-				.ops = port->ops,
-				.ctx = gw,
-				.tag = port->tag,
-				.busy = port->busy };
+		n = take_port(p, gw, &ports[i], false, l, n);
+		n = take_port(p, gw, &ports[i], true, l, n);
 	}
 	return n;
 }
@@ -148,6 +159,9 @@ serve(struct proc *p, struct main *m, struct tls_ctx *tls)
 		.tls = tls,
 	};
 
+	if (net_list_parse(&a, conf->proxy_networks.v, conf->proxy_networks.n,
+		&nc.proxy_from) != RC_OK)
+		panic("proxy_networks: unchecked");
 	return netd_start(&p->log, &nc);
 }
 

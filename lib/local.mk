@@ -16,10 +16,10 @@ libgp_a_SOURCES += \
 libgp_a_SOURCES += \
 	%D%/tls.h %D%/tls_impl.h %D%/tls.c \
 	%D%/netd.h %D%/netd_impl.h %D%/netd.c %D%/netd_reactor.c \
-	%D%/netd_accept.c %D%/netd_serve.c %D%/netd_io.c %D%/netd_tls.c \
+	%D%/netd_accept.c %D%/netd_proxy.c %D%/netd_serve.c %D%/netd_io.c %D%/netd_tls.c \
 	%D%/netd_relay.c %D%/netd_pool.c %D%/netd_conn.c %D%/netd_timer.c
 libgp_a_SOURCES += \
 	%D%/proc.h \
 	%D%/sandbox.h %D%/sandbox.c %D%/sandbox_calls.h %D%/sandbox_calls.c
 libgp_a_SOURCES += %D%/inflight.h %D%/inflight.c
-libgp_a_SOURCES += %D%/net.h %D%/net.c
+libgp_a_SOURCES += %D%/net.h %D%/net.c %D%/proxy2.h %D%/proxy2.c

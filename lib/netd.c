@@ -86,6 +86,11 @@ copy_conf(struct netd *d, const struct netd_conf *conf)
 		memcpy(d->uids, conf->peer_uids,
 		    conf->npeer_uids * sizeof(d->uids[0]));
 	}
+	d->proxy_from =
+	    xcalloc(MAX(conf->proxy_from.n, 1), sizeof(d->proxy_from[0]));
+	for (size_t i = 0; i < conf->proxy_from.n; i++)
+		d->proxy_from[i] = conf->proxy_from.v[i];
+	d->conf.proxy_from.v = d->proxy_from;
 	while (buckets < conf->max_sessions / 2 && buckets < 1u << 16)
 		buckets *= 2;
 	d->src = xcalloc(buckets, sizeof(d->src[0]));
@@ -109,6 +114,7 @@ netd_free(struct netd *d)
 		drop(d->listeners[i].busy);
 	xfree(d->listeners);
 	xfree(d->uids);
+	xfree(d->proxy_from);
 	drop(d->conf.busy);
 	xfree(d->src);
 	xfree(d);

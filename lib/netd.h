@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "lib/log.h"
+#include "lib/net.h"
 #include "lib/tls.h"
 
 struct netd;
@@ -85,6 +86,7 @@ struct netd_listener {
 	void *ctx;       /* for open() */
 	unsigned tag;    /* netd_tag(c): which listener it was */
 	struct str busy; /* instead of the one for all, if not empty */
+	bool proxy;      /* clients come through a balancer: PROXY v2 */
 };
 
 struct netd_conf {
@@ -109,6 +111,12 @@ struct netd_conf {
 	/* AF_UNIX listeners: who may connect beside our own uid. */
 	const uid_t *peer_uids;
 	size_t npeer_uids;
+	/*
+	 * Who may connect to a listener with `proxy`; anybody else, and who
+	 * does not begin with a PROXY v2 header, is closed.  The addresses of
+	 * the header are then the session's, and it is counted by them.
+	 */
+	struct net_list proxy_from;
 };
 
 /* Copies what conf points to; NULL when a socket or thread cannot be had. */

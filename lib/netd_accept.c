@@ -10,8 +10,8 @@
  * Sessions are counted per source (an IPv4 address, an IPv6 /64, since that
  * is what one customer gets): one host cannot take all of max_sessions.
  */
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/un.h>
@@ -30,24 +30,25 @@ union addr {
 };
 
 static uint64_t
-hash_key(const unsigned char key[16])
+hash_key(const struct net_addr *key)
 {
-	return str_hash(str_n(key, 16)) * 0x9e3779b97f4a7c15u >> 32;
+	return str_hash(str_n(key->b, 16)) * 0x9e3779b97f4a7c15u >> 32;
 }
 
 /* One more session of this source; NULL when it has as many as it may. */
 static struct netd_source *
-source_get(struct netd *d, const unsigned char key[16])
+source_get(struct netd *d, const struct net_addr *client)
 {
-	struct netd_source **head = &d->src[hash_key(key) & d->src_mask], *s;
+	const struct net_addr key = net_source(client);
+	struct netd_source **head = &d->src[hash_key(&key) & d->src_mask], *s;
 
 	pthread_mutex_lock(&d->src_lock);
 	for (s = *head; s != NULL; s = s->next)
-		if (memcmp(s->key, key, 16) == 0)
+		if (memcmp(s->key.b, key.b, 16) == 0)
 			break;
 	if (s == NULL) {
 		s = xcalloc(1, sizeof(*s));
-		memcpy(s->key, key, 16);
+		s->key = key;
 		s->next = *head;
 		*head = s;
 	}
@@ -70,7 +71,7 @@ netd_source_put(struct netd_conn *c)
 	c->src = NULL;
 	pthread_mutex_lock(&d->src_lock);
 	if (--s->n == 0) {
-		at = &d->src[hash_key(s->key) & d->src_mask];
+		at = &d->src[hash_key(&s->key) & d->src_mask];
 		while (*at != s)
 			at = &(*at)->next;
 		*at = s->next;
@@ -79,58 +80,62 @@ netd_source_put(struct netd_conn *c)
 	pthread_mutex_unlock(&d->src_lock);
 }
 
-/*
- * Text and port for logs, and the key to count by.  IPv4 in IPv6 clothes
- * (RFC 4291 section 2.5.5.2) is IPv4.
- */
+/* False: not IP; a UNIX socket has no address worth naming. */
 static bool
-source_of(const union addr *a, char ip[NETD_IP_LEN], uint16_t *port,
-    unsigned char key[16])
+address_of(const union addr *a, struct net_addr *out, uint16_t *port)
 {
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const unsigned char *b = a->in6.sin6_addr.s6_addr;
-	const void *v4 = NULL;
-
-	memset(key, 0, 16);
 	if (a->sa.sa_family == AF_INET) {
-		v4 = &a->in.sin_addr;
+		*out = net_v4(&a->in.sin_addr);
 		*port = ntohs(a->in.sin_port);
-	} else if (a->sa.sa_family == AF_INET6) {
+		return true;
+	}
+	if (a->sa.sa_family == AF_INET6) {
+		*out = net_v6(&a->in6.sin6_addr);
 		*port = ntohs(a->in6.sin6_port);
-		if (memcmp(b, mapped, sizeof(mapped)) == 0)
-			v4 = b + sizeof(mapped);
-	} else {
-		ip[0] = '\0';
-		*port = 0;
-		return false;
+		return true;
 	}
-	if (v4 != NULL) {
-		memcpy(key, mapped, sizeof(mapped));
-		memcpy(key + sizeof(mapped), v4, 4);
-		return inet_ntop(AF_INET, v4, ip, NETD_IP_LEN) != NULL;
-	}
-	memcpy(key, b, 8);
-	return inet_ntop(AF_INET6, b, ip, NETD_IP_LEN) != NULL;
+	return false;
+}
+
+/* Every one counts; one in REFUSED_LOG is written down. */
+static void
+say_refused(struct netd *d, const char *why, const char *ip)
+{
+	int64_t now = netd_now();
+	int64_t said = atomic_load(&d->refused_said);
+
+	atomic_fetch_add(&d->refused, 1);
+	if (now - said >= REFUSED_LOG &&
+	    atomic_compare_exchange_strong(&d->refused_said, &said, now))
+		log_warn(d->log, "netd.refused", KVC("why", why),
+		    KVC("client", ip), KVU("sessions", d->sessions),
+		    KVU("refused", d->refused));
+}
+
+static void
+say_busy(struct netd *d, const struct netd_listener *l, int fd)
+{
+	struct str busy = l->busy.n > 0 ? l->busy : d->conf.busy;
+
+	/* A client that speaks TLS first could not read it. */
+	if (!l->implicit_tls && busy.n > 0)
+		(void)!send(fd, busy.p, busy.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void
 refuse(struct netd *d, const struct netd_listener *l, int fd, const char *why,
     const char *ip)
 {
-	int64_t now = netd_now();
-	int64_t said = atomic_load(&d->refused_said);
-	struct str busy = l->busy.n > 0 ? l->busy : d->conf.busy;
-
-	atomic_fetch_add(&d->refused, 1);
-	/* A client that speaks TLS first could not read it. */
-	if (!l->implicit_tls && busy.n > 0)
-		(void)!send(fd, busy.p, busy.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	say_busy(d, l, fd);
 	close(fd);
-	if (now - said >= REFUSED_LOG &&
-	    atomic_compare_exchange_strong(&d->refused_said, &said, now))
-		log_warn(d->log, "netd.refused", KVC("why", why),
-		    KVC("client", ip), KVU("sessions", d->sessions),
-		    KVU("refused", d->refused));
+	say_refused(d, why, ip);
+}
+
+void
+netd_refuse(struct netd_conn *c, const char *why)
+{
+	say_refused(c->d, why, c->ip);
+	netd_drop(c);
 }
 
 /* On a UNIX socket the kernel says who it is. */
@@ -193,17 +198,17 @@ conn_new(struct netd_reactor *r, const struct netd_listener *l, int fd)
 }
 
 static void
-opened(struct netd_conn *c)
+begin(struct netd_conn *c)
 {
 	log_debug(&c->log, "netd.open", KV("client", netd_peer_ip(c)),
 	    KVU("port", c->port), KVU("tag", c->l->tag));
-	if (!netd_watch(c, false)) {
-		netd_drop(c);
-		return;
-	}
 	if (c->l->implicit_tls) {
 		c->phase = NP_HANDSHAKE;
-		netd_park(c);
+		/* It may have come with the balancer's header. */
+		if (c->rin.n > 0)
+			netd_pool_submit(c, JOB_HANDSHAKE);
+		else
+			netd_run(c);
 		return;
 	}
 	c->phase = NP_SERVING;
@@ -216,6 +221,31 @@ opened(struct netd_conn *c)
 	netd_greet(c);
 }
 
+void
+netd_admit(struct netd_conn *c, const struct net_addr *client)
+{
+	c->src = source_get(c->d, client);
+	if (c->src == NULL) {
+		say_busy(c->d, c->l, c->fd);
+		netd_refuse(c, "source");
+		return;
+	}
+	begin(c);
+}
+
+static void
+opened(struct netd_conn *c)
+{
+	if (!netd_watch(c, false)) {
+		netd_drop(c);
+	} else if (c->l->proxy) {
+		c->phase = NP_PROXY;
+		netd_park(c);
+	} else {
+		begin(c);
+	}
+}
+
 static void
 accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
     const union addr *a)
@@ -223,13 +253,20 @@ accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
 	struct netd *d = r->d;
 	struct netd_source *src = NULL;
 	struct netd_conn *c;
-	unsigned char key[16];
-	char ip[NETD_IP_LEN];
+	struct net_addr client;
+	char ip[NETD_IP_LEN] = "";
 	uint16_t port = 0;
-	bool inet = source_of(a, ip, &port, key);
+	bool inet = address_of(a, &client, &port);
 
-	if (!inet && !peer_allowed(d, fd)) {
+	if (inet)
+		net_text(&client, ip);
+	else if (!peer_allowed(d, fd)) {
 		refuse(d, l, fd, "peer", ip);
+		return;
+	}
+	if (l->proxy &&
+	    (!inet || !net_list_has(&d->conf.proxy_from, &client))) {
+		refuse(d, l, fd, "not_a_proxy", ip);
 		return;
 	}
 	if (atomic_fetch_add(&d->sessions, 1) >= d->conf.max_sessions) {
@@ -237,7 +274,8 @@ accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
 		refuse(d, l, fd, "sessions", ip);
 		return;
 	}
-	if (inet && (src = source_get(d, key)) == NULL) {
+	/* A balancer's clients are counted when it has named them. */
+	if (inet && !l->proxy && (src = source_get(d, &client)) == NULL) {
 		atomic_fetch_sub(&d->sessions, 1);
 		refuse(d, l, fd, "source", ip);
 		return;

@@ -30,12 +30,13 @@
 #define NETD_LINGER_MS   2000
 #define NETD_HALF_MS     10000 /* relay: after one side has closed */
 #define NETD_UNITS       16    /* of one session before others get a turn */
-#define NETD_IP_LEN      46u   /* INET6_ADDRSTRLEN */
+#define NETD_IP_LEN      NET_TEXT_MAX
 #define NETD_SID_LEN     10u
 #define NETD_NEVER       INT64_MAX
 #define NETD_ACCEPT_WAIT 200 /* ms without accept after EMFILE */
 
 enum netd_phase {
+	NP_PROXY, /* the balancer's header, then as without one */
 	NP_HANDSHAKE,
 	NP_SERVING,
 	NP_RELAY,
@@ -66,7 +67,7 @@ enum {
 /* Sessions of one source address. */
 struct netd_source {
 	struct netd_source *next;
-	unsigned char key[16];
+	struct net_addr key; /* net_source */
 	unsigned n;
 };
 
@@ -198,6 +199,7 @@ struct netd {
 	struct tls_ctx *tls;
 	pthread_mutex_t src_lock;
 	struct netd_source **src;
+	struct net *proxy_from;
 	size_t src_mask;
 	atomic_uint sessions, authenticated;
 	_Atomic uint64_t accepted, refused, sid;
@@ -238,6 +240,13 @@ void netd_reactor_again(struct netd_conn *c);
 bool netd_listen(struct netd_reactor *r, bool on);
 void netd_accept(struct netd_reactor *r, const struct netd_listener *l);
 void netd_source_put(struct netd_conn *c);
+/* The connection has its true addresses: count it and begin. */
+void netd_admit(struct netd_conn *c, const struct net_addr *client);
+/* Not to be served after all: logged (not too often), closed. */
+void netd_refuse(struct netd_conn *c, const char *why);
+
+/* netd_proxy.c */
+void netd_proxy_run(struct netd_conn *c);
 
 /* netd_serve.c: what a session does while its reactor has it. */
 void netd_run(struct netd_conn *c);

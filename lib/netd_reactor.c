@@ -233,7 +233,7 @@ stop_round(struct netd_reactor *r)
 		next = c->next_conn;
 		if (c->out || c->again)
 			continue;
-		if (cut || c->phase == NP_HANDSHAKE)
+		if (cut || c->phase == NP_HANDSHAKE || c->phase == NP_PROXY)
 			netd_drop(c);
 		else if (c->phase == NP_RELAY)
 			netd_finish(c);

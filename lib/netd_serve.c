@@ -72,6 +72,7 @@ due_of(const struct netd_conn *c, enum due *what)
 	if (c->out_since > 0)
 		earlier(stall_due(c), DUE_DROP, &due, what);
 	switch (c->phase) {
+	case NP_PROXY:
 	case NP_HANDSHAKE:
 		earlier(c->wait_from + c->d->conf.handshake_timeout_ms,
 		    DUE_DROP, &due, what);
@@ -405,6 +406,9 @@ netd_run(struct netd_conn *c)
 {
 	assert(!c->out);
 	switch (c->phase) {
+	case NP_PROXY:
+		netd_proxy_run(c);
+		break;
 	case NP_HANDSHAKE:
 		handshake(c);
 		break;
@@ -454,7 +458,10 @@ netd_timed_out(struct netd_conn *c)
 	case DUE_NONE:
 		log_debug(&c->log, "netd.timeout", KVU("phase", c->phase),
 		    KV("client", netd_peer_ip(c)));
-		netd_drop(c);
+		if (c->phase == NP_PROXY)
+			netd_refuse(c, "proxy_timeout");
+		else
+			netd_drop(c);
 		break;
 	}
 }

@@ -73,7 +73,8 @@ struct sup_child {
 };
 
 struct sup_listener {
-	const char *name; /* "listen.smtp" */
+	const char *name;  /* "listen.smtp" */
+	const char *field; /* the same in the start frame, or "proxy.smtp" */
 	int fd;
 };
 

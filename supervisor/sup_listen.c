@@ -25,18 +25,18 @@
 #define IN_USE_WAIT 3000
 
 static const struct {
-	const char *setting, *name, *json;
+	const char *setting, *name, *proxy, *json;
 	size_t offset;
 } tcp[] = {
-	{ "listen_smtp", "listen.smtp", "smtp",
+	{ "listen_smtp", "listen.smtp", "proxy.smtp", "smtp",
 	    offsetof(struct conf, listen_smtp) },
-	{ "listen_submission", "listen.submission", "submission",
-	    offsetof(struct conf, listen_submission) },
-	{ "listen_submissions", "listen.submissions", "submissions",
-	    offsetof(struct conf, listen_submissions) },
-	{ "listen_imap", "listen.imap", "imap",
+	{ "listen_submission", "listen.submission", "proxy.submission",
+	    "submission", offsetof(struct conf, listen_submission) },
+	{ "listen_submissions", "listen.submissions", "proxy.submissions",
+	    "submissions", offsetof(struct conf, listen_submissions) },
+	{ "listen_imap", "listen.imap", "proxy.imap", "imap",
 	    offsetof(struct conf, listen_imap) },
-	{ "listen_imaps", "listen.imaps", "imaps",
+	{ "listen_imaps", "listen.imaps", "proxy.imaps", "imaps",
 	    offsetof(struct conf, listen_imaps) },
 };
 
@@ -136,8 +136,12 @@ add_tcp(struct sup *s, size_t which, const struct conf_listen *l, int family,
 		    KVE(errno));
 		return RC_BAD;
 	}
-	s->listeners[s->nlisteners++] =
-	    (struct sup_listener){ tcp[which].name, fd };
+	s->listeners[s->nlisteners++] = (struct sup_listener){
+		tcp[which].name,
+		conf_is_proxied(s->conf, text) ? tcp[which].proxy
+					       : tcp[which].name,
+		fd,
+	};
 	return RC_OK;
 }
 

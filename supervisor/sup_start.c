@@ -20,8 +20,8 @@ put_listeners(struct sup *s, const struct sup_role *role, struct ipc_msg *m)
 		for (size_t k = 0; role->listeners[i] && k < s->nlisteners; k++)
 			if (strcmp(s->listeners[k].name, role->listeners[i]) ==
 			    0)
-				ipc_put_fd(
-				    m, role->listeners[i], s->listeners[k].fd);
+				ipc_put_fd(m, s->listeners[k].field,
+				    s->listeners[k].fd);
 }
 
 void

@@ -21,6 +21,7 @@ fuzz_programs = \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/preamble_fuzz \
+	%D%/proxy2_fuzz \
 	%D%/smtp_syntax_fuzz \
 	%D%/store_keys_fuzz \
 	%D%/store_rec_fuzz
@@ -96,6 +97,9 @@ endif
 %C%_preamble_fuzz_SOURCES = %D%/preamble_fuzz.c $(fuzz_main)
 %C%_preamble_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_preamble_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_proxy2_fuzz_SOURCES = %D%/proxy2_fuzz.c $(fuzz_main)
+%C%_proxy2_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_proxy2_fuzz_LDADD = $(LIB_LIBS)
 %C%_conf_fuzz_SOURCES = %D%/conf_fuzz.c $(fuzz_main)
 %C%_conf_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_conf_fuzz_LDADD = $(CONF_LIBS)

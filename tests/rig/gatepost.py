@@ -65,7 +65,9 @@ class Gatepost:
         self.certificates = Certificates(
             self._path("tls"), ["mail.example.test", "localhost"])
         self.ca = self.certificates.ca
-        self.ports = dict(zip(LISTENERS, free_ports(len(LISTENERS))))
+        ports = free_ports(2 * len(LISTENERS))
+        self.ports = dict(zip(LISTENERS, ports))
+        self.proxy_ports = dict(zip(LISTENERS, ports[len(LISTENERS):]))
         self.log_file = self._path("gatepostd.log")
         self.conf = self._path("gatepost.conf")
         self.settings = {
@@ -79,7 +81,10 @@ class Gatepost:
             "segment_mb": 16, "free_space_mb": 16, "index_gb": 1,
         }
         for name, port in self.ports.items():
-            self.settings["listen_" + name] = ["127.0.0.1:%d" % port]
+            self.settings["listen_" + name] = [
+                "127.0.0.1:%d" % p for p in (port, self.proxy_ports[name])]
+        self.settings["proxy_listeners"] = [
+            "127.0.0.1:%d" % p for p in self.proxy_ports.values()]
         if ldif:
             self.ldif = self.adopt(ldif)
             self.settings.update(directory="ldif", ldif_file=self.ldif,
@@ -258,17 +263,24 @@ class Gatepost:
     def status(self):
         return self.cli_json("status")
 
-    # ---- clients
+    # ---- clients; client="192.0.2.7": as if they came from there
 
-    def smtp(self, **kw):
-        return Smtp("127.0.0.1", self.ports["smtp"], **kw)
+    def port(self, name, client=None):
+        return (self.proxy_ports if client else self.ports)[name]
 
-    def submission(self, user=None, password=None, tls="submissions"):
+    def smtp(self, client=None, **kw):
+        return Smtp("127.0.0.1", self.port("smtp", client), client=client,
+                    **kw)
+
+    def submission(self, user=None, password=None, tls="submissions",
+                   client=None):
         """A connection that is inside TLS, and authenticated if asked."""
         if tls == "submissions":
-            c = Smtp("127.0.0.1", self.ports[tls], tls_ca=self.ca)
+            c = Smtp("127.0.0.1", self.port(tls, client), tls_ca=self.ca,
+                     client=client)
         else:
-            c = Smtp("127.0.0.1", self.ports["submission"])
+            c = Smtp("127.0.0.1", self.port("submission", client),
+                     client=client)
             c.starttls(self.ca)
         if user is not None:
             reply = c.auth_plain(user, password)
@@ -277,11 +289,12 @@ class Gatepost:
                 raise RigError("AUTH %s: %r" % (user, reply))
         return c
 
-    def imap(self, user=None, password=None, tls="imaps"):
+    def imap(self, user=None, password=None, tls="imaps", client=None):
         if tls == "imaps":
-            c = Imap("127.0.0.1", self.ports[tls], tls_ca=self.ca)
+            c = Imap("127.0.0.1", self.port(tls, client), tls_ca=self.ca,
+                     client=client)
         else:
-            c = Imap("127.0.0.1", self.ports["imap"])
+            c = Imap("127.0.0.1", self.port("imap", client), client=client)
             c.starttls(self.ca)
         if user is not None:
             answer = c.login(user, password)

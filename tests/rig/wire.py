@@ -1,6 +1,8 @@
 """A line-based connection, byte-exact: the base of the test clients."""
+import ipaddress
 import socket
 import ssl
+import struct
 
 from .proc import PATIENCE, RigError
 
@@ -9,9 +11,26 @@ class Closed(RigError):
     """The server closed the connection."""
 
 
+PROXY_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def proxy_header(client, port=40000, to="203.0.113.25", to_port=25,
+                 tlvs=b""):
+    """What a balancer says first: the PROXY protocol, version 2."""
+    ip = ipaddress.ip_address(client)
+    if ip.version == 6:
+        to = ipaddress.ip_address("2001:db8:ffff::25")
+    body = (ip.packed + ipaddress.ip_address(to).packed
+            + struct.pack(">HH", port, to_port) + tlvs)
+    family = 0x11 if ip.version == 4 else 0x21
+    return (PROXY_SIGNATURE + struct.pack(">BBH", 0x21, family, len(body))
+            + body)
+
+
 class Wire:
+    """With client="192.0.2.7" as that address, to a proxied listener."""
     def __init__(self, host, port, tls_ca=None, tls_name=None, source=None,
-                 patience=PATIENCE):
+                 patience=PATIENCE, client=None):
         self.host = host
         self.sock = socket.create_connection(
             (host, port), patience,
@@ -19,6 +38,8 @@ class Wire:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
         self.sent = self.received = b""  # the transcript, for failures
+        if client:
+            self.sock.sendall(proxy_header(client))
         if tls_ca:
             self.start_tls(tls_ca, tls_name)
 

@@ -112,6 +112,15 @@ errors_name_file_line_setting_and_rule(void **state)
 		    "t.conf:5: listen_imap: must be ADDRESS:PORT" },
 		{ GOOD "listen_imap = {'*:70000'}\n",
 		    "t.conf:5: listen_imap: must be ADDRESS:PORT" },
+		{ GOOD "proxy_listeners = {'*:26'}\n",
+		    "proxy_listeners: *:26 is no listener" },
+		{ GOOD "proxy_listeners = {'*:25'}\nproxy_networks = {}\n",
+		    "proxy_networks: is empty: nobody could use "
+		    "proxy_listeners" },
+		{ GOOD "proxy_networks = {'10.0.0.1/8'}\n",
+		    "t.conf:5: proxy_networks: must be a network like "
+		    "192.0.2.0/24 or 2001:db8::/32, or an address, not "
+		    "\"10.0.0.1/8\"" },
 		{ GOOD "listen_imap = {'*:993'}\n",
 		    "listen_imaps: *:993 is taken twice" },
 		{ GOOD "attr_mail = \"a\\x01b\"\n",

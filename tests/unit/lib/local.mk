@@ -3,7 +3,7 @@ lib_tests = \
 	tests/unit/lib/log_test tests/unit/lib/ipc_test \
 	tests/unit/lib/rpcd_test tests/unit/lib/base_test \
 	tests/unit/lib/sandbox_test tests/unit/lib/inflight_test
-lib_tests += tests/unit/lib/net_test
+lib_tests += tests/unit/lib/net_test tests/unit/lib/proxy2_test
 check_PROGRAMS += $(lib_tests)
 tests_unit_lib_log_test_SOURCES = %D%/log_test.c
 tests_unit_lib_log_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
@@ -19,9 +19,11 @@ tests_unit_lib_inflight_test_SOURCES = %D%/inflight_test.c
 tests_unit_lib_inflight_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_net_test_SOURCES = %D%/net_test.c
 tests_unit_lib_net_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_proxy2_test_SOURCES = %D%/proxy2_test.c
+tests_unit_lib_proxy2_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 
 netd_tests = tests/unit/lib/netd_test tests/unit/lib/netd_tls_test \
-	tests/unit/lib/netd_stress_test
+	tests/unit/lib/netd_stress_test tests/unit/lib/netd_proxy_test
 check_PROGRAMS += $(netd_tests)
 tests_unit_lib_netd_test_SOURCES = %D%/netd_test.c %D%/netd_rig.h \
 	%D%/netd_rig.c
@@ -32,4 +34,7 @@ tests_unit_lib_netd_stress_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_netd_tls_test_SOURCES = %D%/netd_tls_test.c %D%/netd_rig.h \
 	%D%/netd_rig.c
 tests_unit_lib_netd_tls_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_netd_proxy_test_SOURCES = %D%/netd_proxy_test.c \
+	%D%/netd_rig.h %D%/netd_rig.c
+tests_unit_lib_netd_proxy_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 endif

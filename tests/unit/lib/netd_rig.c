@@ -398,6 +398,7 @@ bind_all(struct rig *r)
 	for (unsigned i = 0; i < 3; i++)
 		r->listeners[i] = (struct netd_listener){ .fd = r->fds[i],
 			.implicit_tls = i == 1,
+			.proxy = r->proxy && i < 2,
 			.ops = &ops,
 			.ctx = r,
 			.tag = i };

@@ -28,6 +28,7 @@ struct rig {
 	struct log_sink *sink;
 	bool quick;       /* ECHO and UNIT_OPEN run on the reactor */
 	int relay_fd;     /* what RELAY hands over */
+	bool proxy;       /* TCP clients come through a balancer */
 	bool mapped;      /* the clear listener is an IPv6 socket for IPv4 */
 	bool relay_pairs; /* instead: a new pair each, the far end kept */
 	bool relay_echo;  /* instead: a new pair, whose far end echoes */
