@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libgp.a
-libgp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(SECCOMP_CFLAGS)
+libgp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(SECCOMP_CFLAGS) \
+	$(IDN2_CFLAGS)
 libgp_a_SOURCES = \
 	%D%/rc.h %D%/base.h %D%/base.c \
 	%D%/arena.h %D%/arena.c \
@@ -23,3 +24,8 @@ libgp_a_SOURCES += \
 	%D%/sandbox.h %D%/sandbox.c %D%/sandbox_calls.h %D%/sandbox_calls.c
 libgp_a_SOURCES += %D%/inflight.h %D%/inflight.c
 libgp_a_SOURCES += %D%/net.h %D%/net.c %D%/proxy2.h %D%/proxy2.c
+libgp_a_SOURCES += \
+	%D%/dns_wire.h %D%/dns_wire.c %D%/dns_name.c \
+	%D%/resolver_cache.h %D%/resolver_cache.c \
+	%D%/resolver_ub.h %D%/resolver_ub.c \
+	%D%/resolver.h %D%/resolver.c

@@ -2,9 +2,11 @@
  * resolver - DNS for everybody who asks about mail: libunbound in thread mode
  * behind an answer cache of our own.
  *
- * Names are presentation form without the last dot, any case; answers give
- * names in lower case.  CNAMEs are followed.  Nobody else in the house asks
- * the DNS, and nobody calls getaddrinfo on the way of a message.
+ * Names are presentation form without the last dot, any case, any byte (a dot
+ * or a backslash inside a label has a backslash in front, "\DDD" is a byte);
+ * answers give names in lower case, with escapes where they need some.  CNAMEs
+ * are followed.  Nobody else in the house asks the DNS, and nobody calls
+ * getaddrinfo on the way of a message.
  *
  * Ownership  Answers live in the arena that is passed.
  * Threads    Any.  The blocking forms are for workers; the start form calls
@@ -17,7 +19,9 @@
  * Limits     DNS_RECORDS_MAX records of an answer are given (`cut` says that
  *            there were more); RESOLVER_WAITING_MAX questions at a time, above
  *            that RC_TEMP; cached times are clamped to RESOLVER_TTL_MAX, and
- *            RC_TEMP is remembered for RESOLVER_TEMP_TTL.
+ *            RC_TEMP is remembered for RESOLVER_TEMP_TTL (a server's failure
+ *            or DNSSEC's; not that somebody's deadline was too short).
+ *            The cache keeps 512 bytes per answer on average.
  */
 #ifndef LIB_RESOLVER_H
 #define LIB_RESOLVER_H
@@ -81,7 +85,12 @@ struct resolver_conf {
 	size_t cache_max;         /* answers kept, at least 16 */
 };
 
-/* Before the sandbox is entered, after the last fork; NULL is logged. */
+/*
+ * Before the sandbox is entered (it reads its files now), after the last fork;
+ * NULL is logged.  Its threads start with the first question, inside of it.
+ * When it is freed nobody may be waiting; start forms that are on their way
+ * get RC_TEMP.
+ */
 struct resolver *resolver_new(
     const struct log *log, const struct resolver_conf *conf);
 void resolver_free(struct resolver **r);

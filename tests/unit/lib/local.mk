@@ -38,3 +38,8 @@ tests_unit_lib_netd_proxy_test_SOURCES = %D%/netd_proxy_test.c \
 	%D%/netd_rig.h %D%/netd_rig.c
 tests_unit_lib_netd_proxy_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 endif
+
+# What tests/system/test_dns.py drives.
+noinst_PROGRAMS += tests/unit/lib/dns_ask
+tests_unit_lib_dns_ask_SOURCES = %D%/dns_ask.c
+tests_unit_lib_dns_ask_LDADD = $(LIB_LIBS) $(RESOLVER_LIBS)
