@@ -24,6 +24,7 @@ static const struct named always[] = {
 	LIST(tls_key),
 	ONE(keytab),
 	ONE(krb5_config),
+	ONE(dns_trust_anchor),
 };
 static const struct named with_ldif[] = { ONE(ldif_file) };
 static const struct named with_ldap[] = {

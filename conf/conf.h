@@ -80,6 +80,9 @@ struct conf {
 	unsigned directory_timeout_ms;
 	unsigned directory_connections;
 	unsigned directory_cache_ms; /* at most 1000 */
+	/* DNS */
+	struct conf_list dns_servers; /* empty: those of resolv.conf */
+	const char *dns_trust_anchor; /* file; "" = no DNSSEC */
 	/* limits */
 	uint64_t message_size_max; /* bytes */
 	unsigned recipients_max;   /* per message */

@@ -177,6 +177,14 @@ const struct conf_row conf_rows[] = {
 	    "Memory for bodies on their way, in bytes per process; above it "
 	    "they go through files."),
 
+	VALUE(dns_servers, CONF_SERVERS, RESTART, "",
+	    "Addresses of the DNS servers to ask, with @PORT behind them "
+	    "unless it is 53. Empty: those of /etc/resolv.conf."),
+	VALUE(dns_trust_anchor, CONF_PATH, RESTART, "",
+	    "A file with the trust anchor of DNSSEC, like "
+	    "/usr/share/dns/root.key of Debian's dns-root-data. Empty: "
+	    "answers are not validated."),
+
 	NUMBER(queue_retry_min_s, NOW, "60", 1, 86400,
 	    "The wait before the second try of a queued recipient."),
 	NUMBER(queue_retry_max_s, NOW, "3600", 1, 86400,

@@ -37,6 +37,7 @@ type_name(const struct conf_row *row)
 		[CONF_LISTENS] = "list of ADDRESS:PORT",
 		[CONF_URLS] = "list of URLs",
 		[CONF_NETS] = "list of networks",
+		[CONF_SERVERS] = "list of addresses",
 	};
 
 	return names[row->type];

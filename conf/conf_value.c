@@ -2,6 +2,7 @@
  * Values by type: checking, storing, writing.  One switch each; everything
  * else goes by the table.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "conf/conf_table.h"
@@ -62,6 +63,26 @@ conf_listen_parse(struct str s, struct conf_listen *out)
 	}
 	*out = (struct conf_listen){ host, v6, (uint16_t)n };
 	return RC_OK;
+}
+
+/* An address as inet_pton takes it, and the port behind an '@'. */
+static bool
+is_server(struct str s)
+{
+	size_t at = str_rchr(s, '@');
+	char text[INET6_ADDRSTRLEN];
+	unsigned char v[16];
+	uint64_t port;
+
+	if (at < s.n &&
+	    (str_u64(str_from(s, at + 1), 65535, &port) != RC_OK || port == 0))
+		return false;
+	if (at == 0 || at >= sizeof(text))
+		return false;
+	memcpy(text, s.p, at);
+	text[at] = '\0';
+	return inet_pton(AF_INET, text, v) == 1 ||
+	       inet_pton(AF_INET6, text, v) == 1;
 }
 
 static enum rc
@@ -213,6 +234,11 @@ conf_value_check(
 		if (net_parse(v, &net) != RC_OK)
 			*why = STR("must be a network like 192.0.2.0/24 or "
 				   "2001:db8::/32, or an address");
+		break;
+	case CONF_SERVERS:
+		if (!is_server(v))
+			*why = STR("must be an address like 192.0.2.53 or "
+				   "192.0.2.53@5353");
 		break;
 	}
 	if (why->p == NULL)

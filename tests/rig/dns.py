@@ -16,7 +16,9 @@
 Records are lines of a zone file without TTL and class: a name with the last
 dot, type, data.  The one zone is the root, so that a name without records is
 NXDOMAIN, and "*.x.test." works.  TTL is 1, also of what is not there (another
-one by `ttl`).  Names below servfail.test give SERVFAIL, those below
+one by `ttl`): whoever has asked before may have the old answer for some three
+seconds (its own cache, and libunbound's in full seconds), so wait_until, or
+use another name.  Names below servfail.test give SERVFAIL, those below
 unsigned.test come from a zone that is never signed.
 
 With signed=True the root is signed: dns.anchor is the file for the setting

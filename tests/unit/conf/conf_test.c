@@ -133,6 +133,14 @@ errors_name_file_line_setting_and_rule(void **state)
 		    "t.conf:5: postmaster: must be an address in one of" },
 		{ GOOD "queue_retry_min_s = 7200\n",
 		    "t.conf:5: queue_retry_min_s: is larger than" },
+		{ GOOD "dns_servers = {'dns.example'}\n",
+		    "t.conf:5: dns_servers: must be an address" },
+		{ GOOD "dns_servers = {'192.0.2.1@0'}\n",
+		    "t.conf:5: dns_servers: must be an address" },
+		{ GOOD "dns_servers = {'192.0.2.1@65536'}\n",
+		    "t.conf:5: dns_servers: must be an address" },
+		{ GOOD "dns_servers = {'192.0.2.1:53'}\n",
+		    "t.conf:5: dns_servers: must be an address" },
 		{ "hostname = a..b\n", "t.conf:1: hostname: must be a host" },
 		{ "hostname = a\ndomains = {}\n",
 		    "t.conf: domains: needs at least one domain" },
@@ -198,6 +206,7 @@ a_dump_can_be_loaded_and_says_the_same(void **state)
 		[CONF_LISTENS] = "{'[::1]:0', '*:0'}",
 		[CONF_URLS] = "{'ldaps://x:636'}",
 		[CONF_NETS] = "{'10.0.0.0/8', '2001:db8::/32', '::1'}",
+		[CONF_SERVERS] = "{'::1@65535', '192.0.2.53'}",
 	};
 	AUTO_ARENA a = { 0 };
 	AUTO_BUF text, one, two;
