@@ -49,16 +49,11 @@ enum pol_spf_engine {
 	POL_SPF_LIBSPF2, /* only when built --with-libspf2 */
 };
 
-/*
- * Like resolver_ask_all: all questions at the same time, one answer each; what
- * an answer holds lives in `a`.
- */
-typedef void pol_spf_ask(void *arg, struct arena *a,
-    const struct dns_question *q, size_t n, struct deadline dl,
-    struct dns_answer *out);
-
 struct pol_spf_conf {
-	pol_spf_ask *ask;
+	/* Like resolver_ask_all: all questions at the same time, one answer
+	 * each; what an answer holds lives in `a`. */
+	void (*ask)(void *arg, struct arena *a, const struct dns_question *q,
+	    size_t n, struct deadline dl, struct dns_answer *out);
 	void *arg;
 	enum pol_spf_engine engine;
 	struct str receiver; /* our host name, for %{r} and receiver= */

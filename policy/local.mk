@@ -1,0 +1,9 @@
+# The parsers and evaluators of the policy process, without the process.
+noinst_LIBRARIES += libpolicy.a
+libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS)
+libpolicy_a_SOURCES =
+libpolicy_a_SOURCES += \
+	%D%/pol_spf.h %D%/pol_spf_impl.h %D%/pol_spf.c \
+	%D%/pol_spf_parse.c %D%/pol_spf_macro.c %D%/pol_spf_eval.c \
+	%D%/pol_spf_field.c
+POLICY_LIBS = libpolicy.a $(MAIL_LIBS)
