@@ -12,7 +12,10 @@ libmail_a_SOURCES = \
 	%D%/mime.h %D%/mime.c \
 	%D%/mime_fields.h %D%/mime_fields.c \
 	%D%/search.h %D%/search.c \
+	%D%/smtp_client.h %D%/smtp_client.c \
+	%D%/smtp_reply.h %D%/smtp_reply.c \
 	%D%/smtp_syntax.h %D%/smtp_syntax.c \
+	%D%/stuff.h %D%/stuff.c \
 	%D%/trace.h %D%/trace.c \
 	%D%/utf8.h
 EXTRA_DIST += %D%/casemap.py
