@@ -126,9 +126,10 @@ static void
 refuse(struct netd *d, const struct netd_listener *l, int fd, const char *why,
     const char *ip)
 {
+	/* Counted before its end can be seen. */
+	say_refused(d, why, ip);
 	say_busy(d, l, fd);
 	close(fd);
-	say_refused(d, why, ip);
 }
 
 void

@@ -99,7 +99,7 @@ struct sup_query {
 
 /* What the service manager was told last; sup_notify.c. */
 struct sup_notify {
-	int fd; /* -1: there is none */
+	int fd;     /* -1: there is none */
 	bool ready; /* all have served once */
 	bool owed;  /* READY has to be said (again) */
 	size_t up;
