@@ -155,7 +155,7 @@ static const char *
 parse_directive(struct str word, struct pol_spf_record *rec)
 {
 	struct pol_spf_term *t = &rec->v[rec->n];
-	struct str name = word;
+	struct str name;
 	size_t i = 0;
 
 	*t = (struct pol_spf_term){
