@@ -42,7 +42,7 @@ struct check {
 	size_t ahead;                        /* asked before their turn */
 	bool void_counted;                   /* for the term at hand */
 	bool explaining;                     /* nothing counts any more */
-	bool names_known;                    /* below */
+	bool names_known, names_void;        /* below; a lookup was void */
 	struct str names[POL_SPF_NAMES_MAX]; /* validated, of the client */
 	size_t nnames;
 };
@@ -76,9 +76,9 @@ count_lookup(struct check *c)
 }
 
 static enum step
-count_void(struct check *c, const struct dns_answer *answer)
+count_void(struct check *c, bool is_void)
 {
-	if (answer->rc != RC_NOENT || c->void_counted || c->explaining)
+	if (!is_void || c->void_counted || c->explaining)
 		return STEP_NEXT;
 	c->void_counted = true;
 	if (++c->out->voids <= POL_SPF_VOIDS_MAX)
@@ -170,7 +170,7 @@ term_a(struct check *c, const struct pol_spf_term *t, struct str name)
 		return temp(c, name);
 	if (any_in_network(c, &answer, t))
 		return STEP_MATCH;
-	return count_void(c, &answer);
+	return count_void(c, answer.rc == RC_NOENT);
 }
 
 /* A match counts even if another host could not be looked up. */
@@ -185,7 +185,7 @@ term_mx(struct check *c, const struct pol_spf_term *t, struct str name)
 	if (mx.rc == RC_TEMP)
 		return temp(c, name);
 	if (mx.rc != RC_OK)
-		return count_void(c, &mx);
+		return count_void(c, mx.rc == RC_NOENT);
 	if (mx.n > POL_SPF_NAMES_MAX)
 		return perm(c, name, "more than 10 MX records");
 	for (size_t i = 0; i < mx.n; i++)
@@ -197,8 +197,9 @@ term_mx(struct check *c, const struct pol_spf_term *t, struct str name)
 		if (any_in_network(c, &hosts[i], t))
 			return STEP_MATCH;
 	for (size_t i = 0; i < n && step == STEP_NEXT; i++)
-		step = hosts[i].rc == RC_TEMP ? temp(c, q[i].name)
-					      : count_void(c, &hosts[i]);
+		step = hosts[i].rc == RC_TEMP
+			   ? temp(c, q[i].name)
+			   : count_void(c, hosts[i].rc == RC_NOENT);
 	return step;
 }
 
@@ -206,7 +207,7 @@ term_mx(struct check *c, const struct pol_spf_term *t, struct str name)
  * The names of the client whose addresses hold the client: section 5.5.  An
  * error only leaves a name out.
  */
-static enum step
+static void
 find_names(struct check *c)
 {
 	static const struct pol_spf_term host = { .cidr4 = 32, .cidr6 = 128 };
@@ -216,22 +217,25 @@ find_names(struct check *c)
 	size_t n = 0;
 
 	if (c->names_known)
-		return STEP_NEXT;
+		return;
 	c->names_known = true;
 	reverse = str_fmt(
 	    c->a, "%.*s.%.*s.arpa", STRF(c->v.reversed), STRF(c->v.version));
 	ptr = ask(c, reverse, DNS_PTR);
+	c->names_void = ptr.rc == RC_NOENT;
 	if (ptr.rc != RC_OK)
-		return count_void(c, &ptr);
+		return;
 	for (size_t i = 0; i < ptr.n && i < POL_SPF_NAMES_MAX; i++)
 		if (pol_spf_name_ok(ptr.v[i].name))
 			q[n++] = (struct dns_question){ ptr.v[i].name,
 				address_type(c) };
 	ask_all(c, q, n, addresses);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (addresses[i].rc == RC_NOENT)
+			c->names_void = true;
 		if (any_in_network(c, &addresses[i], &host))
 			c->names[c->nnames++] = q[i].name;
-	return STEP_NEXT;
+	}
 }
 
 static bool
@@ -244,13 +248,12 @@ is_below(struct str name, struct str domain)
 static enum step
 term_ptr(struct check *c, struct str domain)
 {
-	enum step step = find_names(c);
-
+	find_names(c);
 	for (size_t i = 0; i < c->nnames; i++)
 		if (str_ieq(c->names[i], domain) ||
 		    is_below(c->names[i], domain))
 			return STEP_MATCH;
-	return step;
+	return count_void(c, c->names_void);
 }
 
 /* %{p}: the domain itself, else a name below it, else any, else "unknown". */
@@ -263,8 +266,10 @@ find_validated(struct check *c)
 
 	if (!c->names_known) {
 		step = count_lookup(c);
-		if (step == STEP_NEXT)
-			step = find_names(c);
+		if (step == STEP_NEXT) {
+			find_names(c);
+			step = count_void(c, c->names_void);
+		}
 	}
 	for (size_t i = 0; i < c->nnames; i++) {
 		int rank = str_ieq(c->names[i], domain)    ? 3
@@ -287,7 +292,8 @@ term_exists(struct check *c, struct str name)
 
 	if (answer.rc == RC_TEMP)
 		return temp(c, name);
-	return answer.rc == RC_OK ? STEP_MATCH : count_void(c, &answer);
+	return answer.rc == RC_OK ? STEP_MATCH
+				  : count_void(c, answer.rc == RC_NOENT);
 }
 
 static enum step
