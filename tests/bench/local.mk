@@ -13,3 +13,7 @@ noinst_PROGRAMS += %D%/ipc_bench
 noinst_PROGRAMS += %D%/store_bench
 %C%_store_bench_SOURCES = %D%/store_bench.c
 %C%_store_bench_LDADD = $(STORE_LIBS)
+noinst_PROGRAMS += %D%/spf_bench
+%C%_spf_bench_SOURCES = %D%/spf_bench.c \
+	tests/unit/policy/spf_zone.h tests/unit/policy/spf_zone.c
+%C%_spf_bench_LDADD = $(POLICY_LIBS)

@@ -23,6 +23,7 @@ fuzz_programs = \
 	%D%/preamble_fuzz \
 	%D%/proxy2_fuzz \
 	%D%/smtp_syntax_fuzz \
+	%D%/spf_fuzz \
 	%D%/store_keys_fuzz \
 	%D%/store_rec_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
@@ -90,6 +91,10 @@ endif
 %C%_smtp_syntax_fuzz_SOURCES = %D%/smtp_syntax_fuzz.c $(fuzz_main)
 %C%_smtp_syntax_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_smtp_syntax_fuzz_LDADD = $(MAIL_LIBS)
+%C%_spf_fuzz_SOURCES = %D%/spf_fuzz.c $(fuzz_main) \
+	tests/unit/policy/spf_zone.h tests/unit/policy/spf_zone.c
+%C%_spf_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_spf_fuzz_LDADD = $(POLICY_LIBS)
 %C%_gw_imap_fuzz_SOURCES = %D%/gw_imap_fuzz.c $(fuzz_main) \
 	tests/unit/gateway/fake_imap.h tests/unit/gateway/fake_imap.c
 %C%_gw_imap_fuzz_LDFLAGS = $(fuzz_ldflags)
