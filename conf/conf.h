@@ -22,6 +22,7 @@ struct conf_list {
 enum conf_backend { CONF_LDAP, CONF_LDIF };
 enum conf_profile { CONF_AD, CONF_RFC };
 enum conf_bind { CONF_BIND_GSSAPI, CONF_BIND_SIMPLE };
+enum conf_spf { CONF_SPF_OWN, CONF_SPF_LIBSPF2 };
 enum conf_ldap_tls { CONF_TLS_NONE, CONF_TLS_START, CONF_TLS_LDAPS };
 
 struct conf {
@@ -100,6 +101,8 @@ struct conf {
 	unsigned queue_retry_min_s, queue_retry_max_s;
 	unsigned queue_lifetime_s; /* listed as expired, never dropped */
 	unsigned queue_max;        /* entries */
+	/* policy: SPF */
+	enum conf_spf spf_engine;
 	/* store */
 	unsigned segment_mb;
 	unsigned commit_gather_us; /* wait for company when busy */

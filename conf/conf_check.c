@@ -208,12 +208,25 @@ check_limits(struct check *k)
 	return check_ldap(k);
 }
 
+static enum rc
+check_policy(struct check *k)
+{
+#ifndef HAVE_LIBSPF2
+	if (k->c->spf_engine == CONF_SPF_LIBSPF2)
+		return bad(k, "spf_engine",
+		    STR("libspf2 is not part of this Gatepost: build it "
+			"--with-libspf2, or say own"));
+#endif
+	(void)k;
+	return RC_OK;
+}
+
 enum rc
 conf_check(
     struct arena *a, struct conf *c, const char **setting, struct str *why)
 {
 	static enum rc (*const checks[])(struct check *) = { check_identity,
-		check_places, check_listeners, check_limits };
+		check_places, check_listeners, check_limits, check_policy };
 	struct check k = { .a = a, .c = c };
 
 	for (size_t i = 0; i < COUNT(checks); i++)

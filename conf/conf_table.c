@@ -15,6 +15,8 @@ static const char *const binds[] = { "gssapi", "simple", NULL };
 static const char *const ldap_tls_modes[] = { "none", "starttls", "ldaps",
 	NULL };
 
+static const char *const spf_engines[] = { "own", "libspf2", NULL };
+
 #define NOW     false
 #define RESTART true
 
@@ -194,6 +196,11 @@ const struct conf_row conf_rows[] = {
 	    "never dropped."),
 	NUMBER(queue_max, NOW, "100000", 1, 1000000,
 	    "Recipients in the queue, above which mail gets 451."),
+
+	WORD(spf_engine, RESTART, spf_engines, "own",
+	    "own: our evaluator of RFC 7208; libspf2: the library, for those "
+	    "who want the answers they had. Needs a Gatepost built "
+	    "--with-libspf2."),
 
 	NUMBER(segment_mb, RESTART, "64", 4, 1024,
 	    "Size of a file of the store's log, in MiB."),

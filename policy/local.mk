@@ -6,4 +6,7 @@ libpolicy_a_SOURCES += \
 	%D%/pol_spf.h %D%/pol_spf_impl.h %D%/pol_spf.c \
 	%D%/pol_spf_parse.c %D%/pol_spf_macro.c %D%/pol_spf_eval.c \
 	%D%/pol_spf_field.c
-POLICY_LIBS = libpolicy.a $(MAIL_LIBS)
+if LIBSPF2
+libpolicy_a_SOURCES += %D%/pol_spf_libspf2.c
+endif
+POLICY_LIBS = libpolicy.a $(MAIL_LIBS) $(SPF2_LIBS)

@@ -1080,6 +1080,75 @@ the_field_is_written(void **state)
 	world_free(&w);
 }
 
+#ifdef HAVE_LIBSPF2
+static void
+libspf2_answers_behind_the_same_call(void **state)
+{
+	static const struct {
+		const char *rule, *policy, *ip;
+		enum pol_spf_result result;
+	} rows[] = {
+		{ "pass", "v=spf1 a:mx.ok.example -all", V4, POL_SPF_PASS },
+		{ "v6", "v=spf1 mx:m.example -all", V6, POL_SPF_PASS },
+		{ "mapped", "v=spf1 ip4:192.0.2.1 -all", "::ffff:192.0.2.1",
+		    POL_SPF_PASS },
+		{ "ptr", "v=spf1 ptr:ok.example -all", V4, POL_SPF_PASS },
+		{ "fail", "v=spf1 -all exp=x.example", V4, POL_SPF_FAIL },
+		{ "softfail", "v=spf1 ~all", V4, POL_SPF_SOFTFAIL },
+		{ "neutral", "v=spf1 ?all", V4, POL_SPF_NEUTRAL },
+		{ "none", "not ours", V4, POL_SPF_NONE },
+		{ "temperror", "v=spf1 include:slow.example -all", V4,
+		    POL_SPF_TEMPERROR },
+		{ "permerror", "v=spf1 nonsense -all", V4, POL_SPF_PERMERROR },
+		{ "this host is a client like others", "v=spf1 -all",
+		    "127.0.0.1", POL_SPF_FAIL },
+		{ "and in v6", "v=spf1 -all", "::1", POL_SPF_FAIL },
+	};
+
+	(void)state;
+	assert_true(pol_spf_engine_built(POL_SPF_LIBSPF2));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world w;
+
+		world_init(&w,
+		    PTR4 "mx.ok.example\nm.example MX 1 mx.ok.example\n"
+			 "x.example TXT See me.\n",
+		    rows[i].policy);
+		w.conf.engine = POL_SPF_LIBSPF2;
+		w.in.client_ip = str_c(rows[i].ip);
+		world_check(&w);
+		if (w.out.result != rows[i].result)
+			fail_msg("%s: %s (%.*s)", rows[i].rule,
+			    pol_spf_name(w.out.result), STRF(w.out.problem));
+		/* Its words are never passed on. */
+		assert_int_equal(w.out.explanation.n, 0);
+		world_free(&w);
+	}
+}
+
+static void
+libspf2_gets_no_more_time(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "", "v=spf1 -all");
+	w.conf.engine = POL_SPF_LIBSPF2;
+	pol_spf_check(&w.conf, &w.a, &w.in, (struct deadline){ 0 }, &w.out);
+	assert_int_equal(w.out.result, POL_SPF_TEMPERROR);
+	assert_int_equal(w.zone.questions, 0);
+	world_free(&w);
+}
+#else
+static void
+libspf2_is_only_there_when_built(void **state)
+{
+	(void)state;
+	assert_true(pol_spf_engine_built(POL_SPF_OWN));
+	assert_false(pol_spf_engine_built(POL_SPF_LIBSPF2));
+}
+#endif
+
 int
 main(void)
 {
@@ -1102,6 +1171,12 @@ main(void)
 		cmocka_unit_test(questions_go_out_together),
 		cmocka_unit_test(no_time_is_temperror),
 		cmocka_unit_test(the_field_is_written),
+#ifdef HAVE_LIBSPF2
+		cmocka_unit_test(libspf2_answers_behind_the_same_call),
+		cmocka_unit_test(libspf2_gets_no_more_time),
+#else
+		cmocka_unit_test(libspf2_is_only_there_when_built),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
