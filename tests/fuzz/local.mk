@@ -16,6 +16,7 @@ fuzz_programs = \
 	%D%/gw_imap_fuzz \
 	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
+	%D%/headers_fuzz \
 	%D%/imap_fuzz \
 	%D%/ipc_fuzz \
 	%D%/meta_fuzz \
@@ -77,6 +78,9 @@ endif
 %C%_header_fuzz_SOURCES = %D%/header_fuzz.c $(fuzz_main)
 %C%_header_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_header_fuzz_LDADD = $(MAIL_LIBS)
+%C%_headers_fuzz_SOURCES = %D%/headers_fuzz.c $(fuzz_main)
+%C%_headers_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_headers_fuzz_LDADD = $(POLICY_LIBS)
 %C%_imap_fuzz_SOURCES = %D%/imap_fuzz.c $(fuzz_main) \
 	tests/unit/imap/fake.h tests/unit/imap/fake_netd.c \
 	tests/unit/imap/fake_store.c

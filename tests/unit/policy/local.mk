@@ -2,9 +2,13 @@
 spf_zone = %D%/spf_zone.h %D%/spf_zone.c
 
 if HAVE_CMOCKA
-policy_tests = %D%/spf_test
+policy_tests = \
+	%D%/headers_test \
+	%D%/spf_test
 check_PROGRAMS += $(policy_tests)
 policy_test_libs = $(POLICY_LIBS) $(CMOCKA_LIBS)
+%C%_headers_test_SOURCES = %D%/headers_test.c
+%C%_headers_test_LDADD = $(policy_test_libs)
 %C%_spf_test_SOURCES = %D%/spf_test.c $(spf_zone)
 %C%_spf_test_LDADD = $(policy_test_libs)
 endif
