@@ -318,7 +318,7 @@ dns_cache_put(
 	if (old != NULL)
 		drop(c, old);
 	e->until_ns = now + (int64_t)ttl * 1000000000;
-	if (ttl == 0 || weight(e) > c->bytes_max / 4)
+	if (ttl == 0 || weight(e) > c->bytes_max / 8)
 		return;
 	e->next = *head;
 	*head = dns_entry_ref(e);

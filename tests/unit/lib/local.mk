@@ -37,6 +37,18 @@ tests_unit_lib_netd_tls_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_netd_proxy_test_SOURCES = %D%/netd_proxy_test.c \
 	%D%/netd_rig.h %D%/netd_rig.c
 tests_unit_lib_netd_proxy_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+
+dns_tests = tests/unit/lib/dns_wire_test tests/unit/lib/resolver_cache_test \
+	tests/unit/lib/resolver_test
+check_PROGRAMS += $(dns_tests)
+tests_unit_lib_dns_wire_test_SOURCES = %D%/dns_wire_test.c
+tests_unit_lib_dns_wire_test_LDADD = $(LIB_LIBS) $(IDN2_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_resolver_cache_test_SOURCES = %D%/resolver_cache_test.c
+tests_unit_lib_resolver_cache_test_LDADD = $(LIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_resolver_test_SOURCES = %D%/resolver_test.c %D%/dns_peer.h \
+	%D%/dns_peer.c
+tests_unit_lib_resolver_test_LDADD = $(LIB_LIBS) $(RESOLVER_LIBS) \
+	$(CMOCKA_LIBS)
 endif
 
 # What tests/system/test_dns.py drives.
