@@ -93,7 +93,9 @@ set_up(
 	    !good(log, "async", "thread", ub_ctx_async(ub, 1)))
 		return false;
 	for (size_t i = 0; i < COUNT(unwanted); i++)
-		if (!good(log, "zone", unwanted[i],
+		/* The first makes the context whole and reads the anchor. */
+		if (!good(log, "dns_trust_anchor",
+			conf->trust_anchor != NULL ? conf->trust_anchor : "",
 			ub_ctx_zone_remove(ub, unwanted[i])))
 			return false;
 	return true;

@@ -12,6 +12,8 @@ fuzz_programs = \
 	%D%/dir_ldif_fuzz \
 	%D%/dir_value_fuzz \
 	%D%/dlv_submit_fuzz \
+	%D%/dns_name_fuzz \
+	%D%/dns_rdata_fuzz \
 	%D%/dot_fuzz \
 	%D%/gw_imap_fuzz \
 	%D%/gw_smtp_fuzz \
@@ -68,6 +70,12 @@ endif
 %C%_dlv_submit_fuzz_SOURCES = %D%/dlv_submit_fuzz.c $(fuzz_main)
 %C%_dlv_submit_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_dlv_submit_fuzz_LDADD = libdelivery.a $(MAIL_LIBS)
+%C%_dns_name_fuzz_SOURCES = %D%/dns_name_fuzz.c $(fuzz_main)
+%C%_dns_name_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dns_name_fuzz_LDADD = $(LIB_LIBS) $(IDN2_LIBS)
+%C%_dns_rdata_fuzz_SOURCES = %D%/dns_rdata_fuzz.c $(fuzz_main)
+%C%_dns_rdata_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_dns_rdata_fuzz_LDADD = $(LIB_LIBS)
 %C%_dot_fuzz_SOURCES = %D%/dot_fuzz.c $(fuzz_main)
 %C%_dot_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_dot_fuzz_LDADD = $(MAIL_LIBS)
