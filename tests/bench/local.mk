@@ -17,3 +17,7 @@ noinst_PROGRAMS += %D%/spf_bench
 %C%_spf_bench_SOURCES = %D%/spf_bench.c \
 	tests/unit/policy/spf_zone.h tests/unit/policy/spf_zone.c
 %C%_spf_bench_LDADD = $(POLICY_LIBS)
+noinst_PROGRAMS += %D%/dns_bench
+%C%_dns_bench_SOURCES = %D%/dns_bench.c \
+	tests/unit/lib/dns_peer.h tests/unit/lib/dns_peer.c
+%C%_dns_bench_LDADD = $(LIB_LIBS) $(RESOLVER_LIBS)
