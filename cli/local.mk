@@ -8,6 +8,8 @@ libcli_a_SOURCES = \
 	%D%/trial.h %D%/trial.c \
 	%D%/cmd_check.c \
 	%D%/cmd_config.c \
+	%D%/cmd_dns.c \
+	%D%/dns_records.h %D%/dns_records.c %D%/dns_judge.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_reload.c \
@@ -22,4 +24,4 @@ gatepost_SOURCES = %D%/main.c
 gatepost_LDADD = libcli.a libdelivery.a libdirclient.a libsup.a \
 	libstore.a libstoreclient.a libmail.a $(CONF_LIBS) \
 	$(LMDB_LIBS) $(ZSTD_LIBS) \
-	$(JANSSON_LIBS)
+	$(JANSSON_LIBS) $(RESOLVER_LIBS)

@@ -31,6 +31,8 @@ static const struct command {
 	    "which daemons run, and their numbers" },
 	{ "explain", NEEDS_CONF, cmd_explain, "rcpt ADDRESS | login NAME",
 	    "why mail goes where it goes, why a login works or fails" },
+	{ "dns", NEEDS_CONF, cmd_dns, "DOMAIN",
+	    "the DNS records of a domain: what to publish, what is wrong" },
 	{ "queue", NEEDS_CONF, cmd_queue,
 	    "list | show ID | retry ID|all | delete ID|all",
 	    "mail that waits" },
