@@ -194,7 +194,8 @@ print_zone(struct dns *d)
 	size_t width = 0;
 
 	for (size_t i = 0; i < d->items.n; i++)
-		if (d->items.v[i].want.n > 0)
+		if (d->items.v[i].want.n > 0 &&
+		    d->items.v[i].kind != DNS_IS_PTR)
 			width = MAX(width, d->items.v[i].name.n + 1);
 	width = MIN(width, COLUMN_MAX);
 	for (size_t i = 0; i < d->items.n; i++) {
