@@ -128,15 +128,15 @@ dns_items_add(struct dns_items *x, const struct dns_item *item)
 	return true;
 }
 
-static void
-add_txt(struct arena *a, struct dns_items *x, enum dns_kind kind,
+bool
+dns_items_add_txt(struct arena *a, struct dns_items *x, enum dns_kind kind,
     struct str name, struct str text)
 {
-	(void)dns_items_add(x, &(struct dns_item){ .kind = kind,
-				   .type = DNS_TXT,
-				   .name = name,
-				   .text = text,
-				   .want = dns_quote(a, text) });
+	return dns_items_add(x, &(struct dns_item){ .kind = kind,
+				    .type = DNS_TXT,
+				    .name = name,
+				    .text = text,
+				    .want = dns_quote(a, text) });
 }
 
 /* The port of the first listener that has one; 0: it is not offered. */
@@ -184,10 +184,12 @@ dns_items_make(struct arena *a, const struct conf *c, struct str domain,
 		     .name = domain,
 		     .host = str_c(c->hostname),
 		     .want = str_fmt(a, "10 %s.", c->hostname) });
-	add_txt(a, out, DNS_IS_SPF, domain, STR("v=spf1 mx -all"));
-	add_txt(a, out, DNS_IS_DMARC, str_fmt(a, "_dmarc.%.*s", STRF(domain)),
+	(void)dns_items_add_txt(
+	    a, out, DNS_IS_SPF, domain, STR("v=spf1 mx -all"));
+	(void)dns_items_add_txt(a, out, DNS_IS_DMARC,
+	    str_fmt(a, "_dmarc.%.*s", STRF(domain)),
 	    str_fmt(a, "v=DMARC1; p=quarantine; rua=mailto:%s", c->postmaster));
-	add_txt(a, out, DNS_IS_TLSRPT,
+	(void)dns_items_add_txt(a, out, DNS_IS_TLSRPT,
 	    str_fmt(a, "_smtp._tls.%.*s", STRF(domain)),
 	    str_fmt(a, "v=TLSRPTv1; rua=mailto:%s", c->postmaster));
 	for (size_t i = 0; i < COUNT(services); i++)

@@ -53,6 +53,9 @@ void dns_items_make(struct arena *a, const struct conf *c, struct str domain,
     struct dns_items *out);
 /* One more; false: too many. */
 bool dns_items_add(struct dns_items *x, const struct dns_item *item);
+/* A TXT record, as those of DKIM keys are. */
+bool dns_items_add_txt(struct arena *a, struct dns_items *x, enum dns_kind kind,
+    struct str name, struct str text);
 
 /*
  * Compare with what the DNS said about the name and type of the item: sets

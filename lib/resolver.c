@@ -321,7 +321,7 @@ on_answer(void *arg, int err, struct ub_result *res)
 	e = dns_entry_new(&q->key, &raw);
 	if (e->rc == RC_TEMP)
 		log_failure(q, res, err);
-	else
+	else if (res != NULL)
 		ttl = (uint32_t)MIN(MAX(res->ttl, 0), (int)RESOLVER_TTL_MAX);
 	ub_resolve_free(res);
 	finish(q, e, ttl);

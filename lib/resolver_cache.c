@@ -231,8 +231,10 @@ weight(const struct dns_entry *e)
 static void
 drop(struct dns_cache *c, struct dns_entry *e)
 {
-	struct dns_entry **p = bucket(c, e->hash);
+	struct dns_entry **p;
 
+	assert(e != NULL);
+	p = bucket(c, e->hash);
 	while (*p != e)
 		p = &(*p)->next;
 	*p = e->next;
