@@ -31,7 +31,8 @@
 
 #define POL_HEADERS_RULES_MAX 1000u
 #define POL_HEADERS_LINE_MAX  2048u
-#define POL_HEADERS_VALUE_MAX 65536u /* of a field; the rest is not looked at  \
+#define POL_HEADERS_VALUE_MAX                                                  \
+	65536u                       /* of a field; the rest is not looked at  \
 				      */
 #define POL_HEADERS_FIELDS_MAX 1000u /* of a message; likewise */
 #define POL_HEADERS_HITS_MAX   64u
