@@ -23,6 +23,7 @@ enum conf_backend { CONF_LDAP, CONF_LDIF };
 enum conf_profile { CONF_AD, CONF_RFC };
 enum conf_bind { CONF_BIND_GSSAPI, CONF_BIND_SIMPLE };
 enum conf_spf { CONF_SPF_OWN, CONF_SPF_LIBSPF2 };
+enum conf_smart_tls { CONF_SMART_MAY, CONF_SMART_ENCRYPT, CONF_SMART_VERIFY };
 enum conf_ldap_tls { CONF_TLS_NONE, CONF_TLS_START, CONF_TLS_LDAPS };
 
 struct conf {
@@ -103,6 +104,14 @@ struct conf {
 	unsigned queue_max;        /* entries */
 	/* policy: SPF */
 	enum conf_spf spf_engine;
+	/* remote */
+	bool outbound_private; /* MX to private addresses are followed */
+	unsigned outbound_connections;
+	struct conf_list smart_hosts; /* HOST:PORT */
+	const char *smart_host_user;
+	const char *smart_host_password_file;
+	enum conf_smart_tls smart_host_tls;
+	const char *smart_host_ca_file;
 	/* store */
 	unsigned segment_mb;
 	unsigned commit_gather_us; /* wait for company when busy */

@@ -16,6 +16,8 @@ static const char *const ldap_tls_modes[] = { "none", "starttls", "ldaps",
 	NULL };
 
 static const char *const spf_engines[] = { "own", "libspf2", NULL };
+static const char *const smart_tls_modes[] = { "may", "encrypt", "verify",
+	NULL };
 
 #define NOW     false
 #define RESTART true
@@ -201,6 +203,27 @@ const struct conf_row conf_rows[] = {
 	    "own: our evaluator of RFC 7208; libspf2: the library, for those "
 	    "who want the answers they had. Needs a Gatepost built "
 	    "--with-libspf2."),
+
+	VALUE(outbound_private, CONF_BOOL, NOW, "no",
+	    "Follow the DNS of a recipient's domain to private and loopback "
+	    "addresses, too. Hops in settings may name any address."),
+	NUMBER(outbound_connections, NOW, "200", 1, 5000,
+	    "Connections to other servers at a time."),
+	VALUE(smart_hosts, CONF_TEXTS, NOW, "",
+	    "HOST:PORT of servers that we log in to and that smart_host_tls is "
+	    "for, as routes name them."),
+	VALUE(smart_host_user, CONF_TEXT, NOW, "",
+	    "The name that we log in with (AUTH PLAIN or LOGIN). Empty: we do "
+	    "not."),
+	VALUE(smart_host_password_file, CONF_PATH, RESTART, "",
+	    "The file with its password. It never goes out without TLS, save "
+	    "on loopback."),
+	WORD(smart_host_tls, NOW, smart_tls_modes, "encrypt",
+	    "may: TLS if it is offered; encrypt: TLS or nothing; verify: with "
+	    "a certificate for HOST, too."),
+	VALUE(smart_host_ca_file, CONF_PATH, RESTART, "",
+	    "Certificates that vouch for smart hosts, PEM. Empty: the "
+	    "system's."),
 
 	NUMBER(segment_mb, RESTART, "64", 4, 1024,
 	    "Size of a file of the store's log, in MiB."),

@@ -26,6 +26,13 @@ const struct sup_role sup_roles[] = {
 	    .stop_rank = 2,
 	},
 	{
+	    .name = "remote",
+	    .program = "gatepost-remote",
+	    .service = "remote",
+	    .peers = "delivery",
+	    .stop_rank = 3,
+	},
+	{
 	    .name = "imap",
 	    .program = "gatepost-imap",
 	    .service = "imap",

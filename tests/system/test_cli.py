@@ -100,7 +100,8 @@ def test_status(ad, dc):
     try_imap(ad, "alice", dc.password)
     text = ad.cli("status")
     status = ad.status()
-    for role in ("mx", "access", "directory", "store", "delivery", "imap"):
+    for role in ("mx", "access", "directory", "store", "delivery", "remote",
+                 "imap"):
         assert role in text
         assert role in json.dumps(status)
 

@@ -12,7 +12,8 @@ from rig import ldif
 from rig.gatepost import Gatepost, real_root
 from setups import arrives, unique
 
-ROLES = ("mx", "access", "directory", "store", "delivery", "imap")
+ROLES = ("mx", "access", "directory", "store", "delivery", "remote",
+         "imap")
 FIRST = 47010
 
 pytestmark = pytest.mark.skipif(

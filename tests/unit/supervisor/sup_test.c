@@ -17,7 +17,7 @@
 #include "tests/unit/lib/test.h"
 #include "supervisor/sup_client.h"
 
-#define PROCESSES 7u
+#define PROCESSES 8u
 #define PATIENCE  20000
 
 int probe_main(int argc, char **argv);
@@ -155,7 +155,7 @@ static int
 setup(void **state)
 {
 	static const char *const programs[] = { "directory", "store",
-		"delivery", "imap", "gateway" };
+		"delivery", "remote", "imap", "gateway" };
 	struct world *w = xcalloc(1, sizeof(*w));
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -256,6 +256,7 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 		{ "directory", 0, 0, 1, 0, 0 },
 		{ "store", 0, 0, 1, 1, 0 },
 		{ "delivery", 0, 0, 1, 0, 0 },
+		{ "remote", 0, 0, 1, 0, 0 },
 		{ "imap.0", 0, 0, 1, 0, 0 },
 		{ "imap.1", 0, 0, 1, 0, 0 },
 		{ "mx", 1, 1, 0, 0, 1 },

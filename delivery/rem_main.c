@@ -1,0 +1,268 @@
+/*
+ * gatepost-remote: carries mail to other servers.  See gatepost-remote(8).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/conf_dns.h"
+#include "delivery/rem.h"
+#include "delivery/rem_service.h"
+#include "lib/proc.h"
+
+#define RPC_WORKERS  2u
+#define RPC_CONNS    64u
+#define PASSWORD_MAX 1024u
+#define CA_MAX       (1u << 20)
+#define CHECK_MS     5000
+
+struct daemon {
+	struct proc proc;
+	struct arena a; /* secrets and addresses, read once at the start */
+	struct str password, ca;
+	struct rem_ip *self;
+	size_t nself;
+	struct resolver *dns;
+	struct rem *rem;
+	struct rpcd *rpcd;
+	_Atomic bool checking;
+};
+
+/* ---- settings */
+
+static void
+copy_smart_hosts(struct rem_conf *out, const struct conf *c)
+{
+	struct rem_smart *v =
+	    arena_calloc(&out->a, c->smart_hosts.n, sizeof(*v));
+
+	out->smart = v;
+	for (size_t i = 0; i < c->smart_hosts.n; i++)
+		if (rem_host_port(&out->a, str_c(c->smart_hosts.v[i]),
+			&v[out->nsmart].host, &v[out->nsmart].port) == RC_OK)
+			out->nsmart++;
+}
+
+static struct rem_conf *
+make_conf(const struct daemon *dm, const struct conf *c)
+{
+	struct rem_conf *out = xcalloc(1, sizeof(*out));
+
+	out->refs = 1;
+	out->helo = str_dup(&out->a, str_c(c->hostname));
+	out->self = dm->self;
+	out->nself = dm->nself;
+	out->private_ok = c->outbound_private;
+	out->max_conns = c->outbound_connections;
+	copy_smart_hosts(out, c);
+	out->user = str_dup(&out->a, str_c(c->smart_host_user));
+	out->password = str_dup(&out->a, dm->password);
+	out->smart_tls = (enum rem_smart_tls)c->smart_host_tls;
+	out->ca = dm->ca;
+	out->limits = rem_limits;
+	return out;
+}
+
+/* ---- before the sandbox, with the rights that we were started with */
+
+static enum rc
+read_file(struct daemon *dm, const char *path, size_t max, struct str *out)
+{
+	AUTO_FD fd = -1;
+	enum rc rc = RC_TEMP;
+
+	if (path[0] == '\0')
+		return RC_OK;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		rc = fd_read_file(&dm->a, fd, max, out);
+	if (rc != RC_OK)
+		log_error(&dm->proc.log, "remote.file", KVC("path", path),
+		    KVE(errno));
+	return rc;
+}
+
+static void
+read_secrets(struct daemon *dm)
+{
+	const struct conf *c = dm->proc.conf;
+
+	if (read_file(dm, c->smart_host_password_file, PASSWORD_MAX,
+		&dm->password) != RC_OK ||
+	    read_file(dm, c->smart_host_ca_file, CA_MAX, &dm->ca) != RC_OK)
+		_exit(PROC_EX_CONFIG);
+	while (dm->password.n > 0 &&
+	       (dm->password.p[dm->password.n - 1] == '\n' ||
+		   dm->password.p[dm->password.n - 1] == '\r'))
+		dm->password.n--;
+}
+
+static bool
+address_of(const struct sockaddr *sa, struct rem_ip *out)
+{
+	union {
+		const struct sockaddr *sa;
+		const struct sockaddr_in *in;
+		const struct sockaddr_in6 *in6;
+	} u = { sa };
+
+	*out = (struct rem_ip){ 0 };
+	if (sa != NULL && sa->sa_family == AF_INET) {
+		memcpy(out->b, &u.in->sin_addr, 4);
+	} else if (sa != NULL && sa->sa_family == AF_INET6) {
+		out->v6 = true;
+		memcpy(out->b, &u.in6->sin6_addr, 16);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/*
+ * An MX that points to one of these is us.  Loopback is not among them: what
+ * may be spoken to there is the business of outbound_private.
+ */
+static void
+read_addresses(struct daemon *dm)
+{
+	struct ifaddrs *list = NULL, *i;
+	size_t n = 0;
+
+	if (dm->proc.conf->listen_smtp.n == 0 || getifaddrs(&list) < 0)
+		return;
+	for (i = list; i != NULL; i = i->ifa_next)
+		n++;
+	dm->self = arena_calloc(&dm->a, n, sizeof(*dm->self));
+	for (i = list; i != NULL; i = i->ifa_next) {
+		struct rem_ip ip;
+
+		if (address_of(i->ifa_addr, &ip) && !rem_ip_is_loopback(&ip))
+			dm->self[dm->nself++] = ip;
+	}
+	freeifaddrs(list);
+}
+
+/* ---- hooks */
+
+static void
+on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
+{
+	struct daemon *dm = ctx;
+
+	(void)in;
+	rem_configure(dm->rem, make_conf(dm, conf));
+}
+
+static void
+on_status(void *ctx, struct ipc_msg *out)
+{
+	struct daemon *dm = ctx;
+	const struct rem_counts *c = rem_counts(dm->rem);
+
+	ipc_put_u64(out, "calls", c->calls);
+	ipc_put_u64(out, "repeated", c->repeated);
+	ipc_put_u64(out, "running", c->jobs);
+	ipc_put_u64(out, "connections", c->conns);
+	ipc_put_u64(out, "idle", c->idle);
+	ipc_put_u64(out, "connected", c->connected);
+	ipc_put_u64(out, "reused", c->reused);
+	ipc_put_u64(out, "tls", c->tls);
+	ipc_put_u64(out, "sent", c->sent);
+	ipc_put_u64(out, "deferred", c->deferred);
+	ipc_put_u64(out, "refused", c->refused);
+	ipc_put_u64(out, "unknown", c->unknown);
+}
+
+/* Our own domain has an MX or not, but DNS has to say so. */
+static void
+check_dns(struct daemon *dm, struct ipc_msg *out)
+{
+	AUTO_ARENA a = { 0 };
+	struct dns_answer got = { 0 };
+	struct str domain = str_c(dm->proc.conf->domains.v[0]);
+	enum rc rc = resolver_ask(
+	    dm->dns, &a, domain, DNS_MX, deadline_in(CHECK_MS), &got);
+	bool good = rc == RC_OK || rc == RC_NOENT;
+
+	proc_check_line(out, good ? PROC_GOOD : PROC_FAIL,
+	    str_fmt(&a, "remote asks the DNS for the MX of %.*s", STRF(domain)),
+	    good ? str_fmt(&a, "%zu records", got.n) : STR("no answer"),
+	    good ? STR("") : STR("see dns_servers and /etc/resolv.conf"));
+}
+
+static void
+on_check(void *ctx, struct ipc_msg *out)
+{
+	struct daemon *dm = ctx;
+
+	dm->checking = true;
+	check_dns(dm, out);
+	dm->checking = false;
+}
+
+static void
+on_stop(void *ctx, struct deadline dl)
+{
+	struct daemon *dm = ctx;
+
+	/* First the jobs: rpcd waits for their answers. */
+	if (!rem_stop(dm->rem, dl) || dm->checking)
+		_exit(0);
+	rpcd_stop(&dm->rpcd, dl);
+	rem_free(&dm->rem);
+	resolver_free(&dm->dns);
+	if (dm->password.n > 0)
+		explicit_bzero(
+		    (char *)(uintptr_t)dm->password.p, dm->password.n);
+	arena_free(&dm->a);
+}
+
+static void
+start(struct daemon *dm)
+{
+	struct proc *p = &dm->proc;
+	struct rpcd_conf rpc = {
+		.name = "remote",
+		.listen_fd = proc_take_fd(p, "rpc"),
+		.workers = RPC_WORKERS,
+		.max_conns = RPC_CONNS,
+		.handle = rem_handle,
+	};
+
+	rpc.uids = proc_peer_uids(p, &rpc.nuids);
+	dm->rem = rem_start(&p->log, make_conf(dm, p->conf), dm->dns);
+	if (dm->rem == NULL)
+		_exit(1);
+	rpc.ctx = dm->rem;
+	dm->rpcd = rpcd_start(&p->log, &rpc);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct sandbox rules = { .inet = true };
+	struct daemon dm = { 0 };
+	struct resolver_conf dns;
+	const struct proc_hooks hooks = {
+		.reload = on_reload,
+		.status = on_status,
+		.check = on_check,
+		.stop = on_stop,
+		.ctx = &dm,
+	};
+
+	proc_begin(&dm.proc, argc, argv);
+	read_secrets(&dm);
+	read_addresses(&dm);
+	dns = conf_dns(dm.proc.conf);
+	dm.dns = resolver_new(&dm.proc.log, &dns);
+	if (dm.dns == NULL)
+		_exit(1);
+	proc_confine(&dm.proc, &rules);
+	start(&dm);
+	return proc_run(&dm.proc, &hooks);
+}
