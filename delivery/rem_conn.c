@@ -240,34 +240,63 @@ flush(struct rem_conn *c, size_t *sent)
 	return RC_OK;
 }
 
+static enum rc
+fetch_tls(struct rem_conn *c, char *p, size_t size, size_t *out)
+{
+	ssize_t n;
+
+	/* What it wants to negotiate again (TLS 1.2) it may not. */
+	do {
+		n = gnutls_record_recv(c->tls, p, size);
+	} while (
+	    n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && c->readable));
+	if (n == GNUTLS_E_AGAIN)
+		return RC_NOENT;
+	*out = n > 0 ? (size_t)n : 0;
+	return n > 0 ? RC_OK : RC_TEMP;
+}
+
+static enum rc
+fetch_clear(struct rem_conn *c, char *p, size_t size, size_t *out)
+{
+	ssize_t n;
+
+	do {
+		n = recv(c->fd, p, size, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN) {
+		c->readable = false;
+		return RC_NOENT;
+	}
+	if (n <= 0)
+		return RC_TEMP;
+	/*
+	 * A short read emptied the socket, and what comes later is an event;
+	 * but an end that came with the bytes was one with them.
+	 */
+	if ((size_t)n < size && !c->ended)
+		c->readable = false;
+	*out = (size_t)n;
+	return RC_OK;
+}
+
 /* RC_OK bytes came; RC_NOENT nothing is there; RC_TEMP lost. */
 static enum rc
 fetch(struct rem_conn *c)
 {
 	char *p = c->rem->scratch;
-	size_t size = sizeof(c->rem->scratch);
-	ssize_t n;
+	size_t n = 0;
+	enum rc rc;
 
 	if (!c->readable)
 		return RC_NOENT;
-	do {
-		if (c->tls != NULL)
-			n = gnutls_record_recv(c->tls, p, size);
-		else
-			n = recv(c->fd, p, size, 0);
-	} while (
-	    n < 0 && (c->tls ? n == GNUTLS_E_INTERRUPTED : errno == EINTR));
-	if (n < 0 && (c->tls ? n == GNUTLS_E_AGAIN : errno == EAGAIN)) {
-		c->readable = false;
-		return RC_NOENT;
-	}
-	/* A server of TLS 1.2 may want to negotiate again; it may not. */
-	if (n <= 0)
-		return RC_TEMP;
-	if (c->tls == NULL && (size_t)n < size)
-		c->readable = false;
-	mail_client_input(&c->c, str_n(p, (size_t)n));
-	return RC_OK;
+	if (c->tls != NULL)
+		rc = fetch_tls(c, p, REM_CHUNK, &n);
+	else
+		rc = fetch_clear(c, p, REM_CHUNK, &n);
+	if (rc == RC_OK)
+		mail_client_input(&c->c, str_n(p, n));
+	return rc;
 }
 
 /* The next piece of the message into the output. */
@@ -314,14 +343,27 @@ feed_some(struct rem_conn *c)
 
 /* ---- steps of the dialogue */
 
+/* GnuTLS reads: whether there is more is known here alone. */
+static ssize_t
+pull(gnutls_transport_ptr_t arg, void *p, size_t n)
+{
+	struct rem_conn *c = arg;
+	ssize_t got = recv(c->fd, p, n, 0);
+
+	if (got < 0 && errno == EAGAIN)
+		c->readable = false;
+	return got;
+}
+
 static void
 begin_tls(struct rem_conn *c)
 {
 	bool must = required_tls(c->job);
 	bool verify = must && c->conf->smart_tls == REM_SMART_VERIFY;
+	struct rem_tls_io io = { c->fd, pull, c };
 
-	if (rem_tls_session(
-		c->rem->tls, c->fd, c->host, must, verify, &c->tls) != RC_OK) {
+	if (rem_tls_session(c->rem->tls, &io, c->host, must, verify, &c->tls) !=
+	    RC_OK) {
 		fail(c, "4.7.5", STR("TLS cannot be set up here"));
 		return;
 	}
@@ -362,10 +404,8 @@ handshake(struct rem_conn *c)
 	do {
 		r = gnutls_handshake(c->tls);
 	} while (r < 0 && r != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(r));
-	if (r == GNUTLS_E_AGAIN) {
-		c->readable = false;
+	if (r == GNUTLS_E_AGAIN)
 		return false;
-	}
 	if (r < 0) {
 		no_tls(c, r);
 		return false;
@@ -373,7 +413,6 @@ handshake(struct rem_conn *c)
 	rem_tls_text(c->tls, c->tls_text, sizeof(c->tls_text));
 	c->rem->counts.tls++;
 	c->state = REM_TALKING;
-	c->readable = c->writable = true;
 	if (!c->cconf.in_tls)
 		mail_client_tls(&c->c);
 	return true;
@@ -428,7 +467,7 @@ step(struct rem_conn *c, size_t *sent)
 	switch (c->c.want) {
 	case MAIL_CLIENT_READY:
 		on_ready(c);
-		break;
+		return true;
 	case MAIL_CLIENT_DONE:
 		on_done(c);
 		return false;
@@ -540,7 +579,9 @@ connected(struct rem_conn *c)
 void
 rem_conn_event(struct rem_conn *c, uint32_t events)
 {
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		c->ended = true;
+	if (c->ended || (events & EPOLLIN))
 		c->readable = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		c->writable = true;

@@ -108,6 +108,7 @@ struct rem_conn {
 	enum rem_conn_state state;
 	int fd;
 	bool readable, writable;
+	bool ended;  /* the peer has closed, or the connection broke */
 	bool dead;   /* not worth a QUIT */
 	bool closed; /* to be freed at the end of this turn */
 	gnutls_session_t tls;

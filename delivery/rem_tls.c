@@ -98,8 +98,8 @@ prepare(struct rem_tls *t, gnutls_session_t s, const char *host, bool must,
 }
 
 enum rc
-rem_tls_session(struct rem_tls *t, int fd, const char *host, bool must,
-    bool verify, gnutls_session_t *out)
+rem_tls_session(struct rem_tls *t, const struct rem_tls_io *io,
+    const char *host, bool must, bool verify, gnutls_session_t *out)
 {
 	gnutls_session_t s;
 
@@ -110,8 +110,9 @@ rem_tls_session(struct rem_tls *t, int fd, const char *host, bool must,
 		gnutls_deinit(s);
 		return RC_TEMP;
 	}
-	gnutls_transport_set_int(s, fd);
-	gnutls_handshake_set_timeout(s, GNUTLS_INDEFINITE_TIMEOUT);
+	gnutls_transport_set_ptr2(
+	    s, io->arg, (gnutls_transport_ptr_t)(intptr_t)io->fd);
+	gnutls_transport_set_pull_function(s, io->pull);
 	*out = s;
 	return RC_OK;
 }
