@@ -25,6 +25,7 @@ fuzz_programs = \
 	%D%/mime_fuzz \
 	%D%/preamble_fuzz \
 	%D%/proxy2_fuzz \
+	%D%/smtp_client_fuzz \
 	%D%/smtp_syntax_fuzz \
 	%D%/spf_fuzz \
 	%D%/store_keys_fuzz \
@@ -100,6 +101,9 @@ endif
 %C%_mime_fuzz_SOURCES = %D%/mime_fuzz.c $(fuzz_main)
 %C%_mime_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_mime_fuzz_LDADD = $(MAIL_LIBS)
+%C%_smtp_client_fuzz_SOURCES = %D%/smtp_client_fuzz.c $(fuzz_main)
+%C%_smtp_client_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_smtp_client_fuzz_LDADD = $(MAIL_LIBS)
 %C%_smtp_syntax_fuzz_SOURCES = %D%/smtp_syntax_fuzz.c $(fuzz_main)
 %C%_smtp_syntax_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_smtp_syntax_fuzz_LDADD = $(MAIL_LIBS)

@@ -9,6 +9,7 @@ mail_tests = \
 	%D%/meta_test \
 	%D%/mime_test \
 	%D%/search_test \
+	%D%/smtp_client_test \
 	%D%/smtp_syntax_test \
 	%D%/trace_test
 check_PROGRAMS += $(mail_tests)
@@ -22,6 +23,8 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_dot_test_LDADD = $(mail_test_libs)
 %C%_header_test_SOURCES = %D%/header_test.c %D%/test.h
 %C%_header_test_LDADD = $(mail_test_libs)
+%C%_smtp_client_test_SOURCES = %D%/smtp_client_test.c %D%/test.h
+%C%_smtp_client_test_LDADD = $(mail_test_libs)
 %C%_smtp_syntax_test_SOURCES = %D%/smtp_syntax_test.c %D%/test.h
 %C%_smtp_syntax_test_LDADD = $(mail_test_libs)
 %C%_trace_test_SOURCES = %D%/trace_test.c %D%/test.h
