@@ -11,6 +11,7 @@ rem_host_port(
 {
 	size_t colon = str_rchr(text, ':');
 	struct str host = str_sub(text, 0, colon);
+	struct rem_ip ip;
 	uint64_t port;
 
 	if (colon == text.n || host.n == 0 ||
@@ -21,6 +22,8 @@ rem_host_port(
 		if (host.n < 3 || host.p[host.n - 1] != ']')
 			return RC_BAD;
 		host = str_sub(host, 1, host.n - 2);
+		if (rem_ip_parse(host, &ip) != RC_OK)
+			return RC_BAD;
 	} else if (str_chr(host, ':') < host.n) {
 		return RC_BAD;
 	}
