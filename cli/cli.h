@@ -37,6 +37,7 @@ struct cli {
 enum cli_exit cmd_check(struct cli *c);
 enum cli_exit cmd_config(struct cli *c);
 enum cli_exit cmd_dns(struct cli *c);
+enum cli_exit cmd_dkim(struct cli *c);
 enum cli_exit cmd_explain(struct cli *c);
 enum cli_exit cmd_queue(struct cli *c);
 enum cli_exit cmd_reload(struct cli *c);

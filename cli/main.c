@@ -29,6 +29,9 @@ static const struct command {
 	    "let each daemon test its own means; says what to do" },
 	{ "status", NEEDS_CONF, cmd_status, "",
 	    "which daemons run, and their numbers" },
+	{ "dkim", NEEDS_CONF, cmd_dkim,
+	    "new DOMAIN | show DOMAIN | rotate DOMAIN | list",
+	    "the keys that outgoing mail is signed with" },
 	{ "explain", NEEDS_CONF, cmd_explain, "rcpt ADDRESS | login NAME",
 	    "why mail goes where it goes, why a login works or fails" },
 	{ "dns", NEEDS_CONF, cmd_dns, "DOMAIN",
@@ -57,7 +60,8 @@ usage(FILE *f)
 		fprintf(f, "  %s%s%s\n      %s\n", m->name,
 		    m->args[0] ? " " : "", m->args, m->help);
 	}
-	fputs("\n--json works with check, status, explain, dns and queue.\n"
+	fputs("\n--json works with check, status, dkim, dns, explain and "
+	      "queue.\n"
 	      "Exit: 0 good, 1 something is wrong, 2 usage, 75 no answer.\n",
 	    f);
 }
@@ -129,7 +133,8 @@ options(struct cli *c, int argc, char **argv)
 			return false;
 		} else {
 			c->argv[c->argc++] = argv[i];
-			own = strcmp(c->argv[0], "config") == 0;
+			own = strcmp(c->argv[0], "config") == 0 ||
+			      strcmp(c->argv[0], "dkim") == 0;
 		}
 	}
 	return c->argc > 0;

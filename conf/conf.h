@@ -98,6 +98,8 @@ struct conf {
 	unsigned smtp_timeout_s;
 	unsigned imap_timeout_s;  /* at least 1800 (RFC 9051 5.4) */
 	uint64_t memory_body_max; /* bytes of memfd bodies in flight */
+	/* signatures */
+	const char *dkim_dir; /* "" = none */
 	/* queue */
 	unsigned queue_retry_min_s, queue_retry_max_s;
 	unsigned queue_lifetime_s; /* listed as expired, never dropped */

@@ -189,6 +189,11 @@ const struct conf_row conf_rows[] = {
 	    "/usr/share/dns/root.key of Debian's dns-root-data. Empty: "
 	    "answers are not validated."),
 
+	VALUE(dkim_dir, CONF_PATH, RESTART, "/etc/gatepost/dkim",
+	    "The keys that outgoing mail is signed with (DKIM), made by "
+	    "gatepost dkim and readable by the signer alone. Empty: nothing "
+	    "is signed."),
+
 	NUMBER(queue_retry_min_s, NOW, "60", 1, 86400,
 	    "The wait before the second try of a queued recipient."),
 	NUMBER(queue_retry_max_s, NOW, "3600", 1, 86400,

@@ -15,6 +15,7 @@
 #include "delivery/dlv_client.h"
 #include "directory/dir_client.h"
 #include "lib/netd.h"
+#include "policy/sgn_client.h"
 
 /* Listener tags (netd_tag). */
 enum gw_port { GW_MX = 1, GW_SUBMISSION, GW_SUBMISSIONS, GW_IMAP, GW_IMAPS };
@@ -27,6 +28,7 @@ struct gw {
 	struct log log;
 	struct dir_client *dir;
 	struct dlv_client *dlv;
+	struct sgn_client *sgn; /* access */
 	const char *spool_dir;        /* unnamed files of large bodies */
 	const char *imap_path;        /* IPC socket of imap (access) */
 	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */

@@ -192,6 +192,10 @@ main(int argc, char **argv)
 	    &p.log, proc_ipc_path(&p, "directory"), BACKEND_CONNS);
 	m.gw.dlv = dlv_client_new(
 	    &p.log, proc_ipc_path(&p, "delivery"), BACKEND_CONNS);
+	/* A signer that hangs must leave workers for everything else. */
+	if (str_eq(str_c(p.role), STR("access")))
+		m.gw.sgn = sgn_client_new(&p.log, proc_ipc_path(&p, "signer"),
+		    MAX(p.conf->workers / 2, 1u));
 	m.netd = serve(&p, &m, tls);
 	tls_ctx_unref(&tls);
 	if (m.netd == NULL)
@@ -203,6 +207,7 @@ main(int argc, char **argv)
 				  .ctx = &m });
 	dir_client_free(&m.gw.dir);
 	dlv_client_free(&m.gw.dlv);
+	sgn_client_free(&m.gw.sgn);
 	conf_unref(&m.gw.conf);
 	return status;
 }

@@ -54,6 +54,7 @@ struct gw_tx {
 	bool too_big, failed; /* read to the end, then refuse */
 	unsigned char id[16];
 	struct str trace, edits;
+	struct str author; /* domain of the header From (submission) */
 	int64_t received_at;
 	unsigned tries;
 	struct deadline dl;
@@ -132,6 +133,9 @@ void gw_pending_drop(struct gw_smtp *s);
  */
 bool gw_sender_from_ok(struct gw_smtp *s, struct str from, enum next *out);
 bool gw_sender_header_ok(struct gw_smtp *s, enum next *out);
+
+/* gw_smtp_sign.c: likewise; puts our signatures before the edits. */
+bool gw_sign(struct gw_smtp *s, enum next *out);
 
 /* gw_smtp_auth.c */
 enum next gw_on_auth(struct gw_smtp *s, struct str arg);

@@ -147,6 +147,10 @@ gw_commit(struct gw_smtp *s)
 		gw_tx_reset(s);
 		return next;
 	}
+	if (s->submission && !gw_sign(s, &next)) {
+		gw_tx_reset(s);
+		return next;
+	}
 	if (write_trace(s) != RC_OK) {
 		gw_tx_reset(s);
 		return gw_reply(s, 451, "4.3.0", "Trace field too long");

@@ -108,6 +108,7 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 	if (!ask(s, texts, n, 550, "An address in From is not yours to use",
 		out))
 		return false;
+	s->tx.author = str_dup(&s->tx.a, from[0].domain);
 	if (add_missing(s, header) != RC_OK) {
 		*out = gw_reply(s, 451, "4.3.0", "Cannot complete the header");
 		return false;

@@ -12,6 +12,7 @@ libgw_a_SOURCES = \
 	%D%/gw_smtp_data.c \
 	%D%/gw_smtp_commit.c \
 	%D%/gw_smtp_sender.c \
+	%D%/gw_smtp_sign.c \
 	%D%/gw_smtp_auth.c \
 	%D%/gw_imap.h %D%/gw_imap_session.h %D%/gw_imap.c \
 	%D%/gw_imap_auth.c \
@@ -19,6 +20,6 @@ libgw_a_SOURCES = \
 	imap/preamble.h imap/preamble.c
 gplibexec_PROGRAMS += gatepost-gateway
 gatepost_gateway_SOURCES = %D%/gw_main.c
-gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libmail.a \
+gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libsgnclient.a libmail.a \
 	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
 dist_man_MANS += doc/gatepost-gateway.8

@@ -32,4 +32,16 @@ struct sgn_message {
 MUST_CHECK enum rc sgn_sign(struct sgn_client *s, struct arena *a,
     const struct sgn_message *in, struct deadline dl, struct str *out);
 
+/* Does a signature of the running signer verify with a published record? */
+struct sgn_trial {
+	struct str domain, selector;
+	struct str record; /* as the DNS has it, strings joined */
+};
+/*
+ * RC_OK: the verifier's answer is in *out, "good" or what is wrong.
+ * RC_NOENT: the signer holds no such key.
+ */
+MUST_CHECK enum rc sgn_try(struct sgn_client *s, struct arena *a,
+    const struct sgn_trial *in, struct deadline dl, struct str *out);
+
 #endif

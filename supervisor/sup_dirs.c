@@ -3,7 +3,8 @@
  * master key; and then giving the privileges up.
  *
  * run_dir is reached by all roles (group), the spool directory below it is
- * written by them; data_dir is the store's, read by the members of its group.
+ * written by them; data_dir is the store's, read by the members of its group;
+ * dkim_dir is the signer's alone.
  *
  * The master key is made once.  If it is missing while there is mail, it was
  * lost or the path is wrong: a new one would only hide that.
@@ -60,7 +61,9 @@ enum rc
 sup_dirs(struct sup *s)
 {
 	const struct sup_user *store = user_of(s, "store");
+	const struct sup_user *signer = user_of(s, "signer");
 	const char *spool = str_fmt(&s->a, "%s/spool", s->conf->run_dir).p;
+	const char *dkim = s->conf->dkim_dir;
 	bool root = geteuid() == 0;
 	enum rc rc;
 
@@ -73,6 +76,14 @@ sup_dirs(struct sup *s)
 	if (rc == RC_OK)
 		rc = make_dir(s, s->conf->data_dir, store->uid, store->gid,
 		    s->same_user ? 0700 : 0750);
+	/*
+	 * What is not there when the signer starts stays out of its reach.  If
+	 * we may not make it, the signer says what that means.
+	 */
+	if (rc == RC_OK && dkim[0] != '\0' &&
+	    (access(dkim, F_OK) == 0 || mkdir(dkim, 0700) == 0) &&
+	    make_dir(s, dkim, signer->uid, signer->gid, 0700) != RC_OK)
+		log_warn(&s->log, "dkim.dir", KVC("path", dkim));
 	return rc;
 }
 

@@ -33,6 +33,13 @@ const struct sup_role sup_roles[] = {
 	    .stop_rank = 3,
 	},
 	{
+	    .name = "signer",
+	    .program = "gatepost-signer",
+	    .service = "signer",
+	    .peers = "access delivery",
+	    .stop_rank = 3,
+	},
+	{
 	    .name = "imap",
 	    .program = "gatepost-imap",
 	    .service = "imap",

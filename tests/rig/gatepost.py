@@ -78,6 +78,7 @@ class Gatepost:
             "master_key_file": self._path("master.key"),
             "tls_certificate": [self.certificates.cert],
             "tls_key": [self.certificates.key],
+            "dkim_dir": self._path("dkim"),
             "segment_mb": 16, "free_space_mb": 16, "index_gb": 1,
         }
         for name, port in self.ports.items():

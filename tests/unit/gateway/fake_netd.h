@@ -17,6 +17,7 @@ struct fake {
 	struct str ip;
 	enum rc dir_rc;       /* of every directory call */
 	enum rc submit_rc[2]; /* of the first and second submit */
+	enum rc sign_rc;      /* of the signer, if gw.sgn is set */
 	struct conf conf;
 	/* what the test reads */
 	struct buf out;

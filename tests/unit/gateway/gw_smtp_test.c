@@ -330,6 +330,55 @@ submission_adds_what_is_missing(void **state)
 	fake_free(&f);
 }
 
+/* The signature covers what we added, so it is made last and stands first. */
+static void
+submissions_are_signed(void **state)
+{
+	static const struct {
+		enum rc rc;
+		const char *dir, *codes, *edits;
+	} rows[] = {
+		{ RC_OK, "/x", "250 2.0.0", "DKIM-Signature: d=example.org; " },
+		{ RC_NOENT, "/x", "250 2.0.0", "Date: " },
+		{ RC_TEMP, "", "250 2.0.0", "Date: " },
+		{ RC_TEMP, "/x", "451 4.7.5", "" },
+		{ RC_DENY, "/x", "451 4.7.5", "" },
+		{ RC_BAD, "/x", "550 5.6.0", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct fake f;
+
+		fake_init(&f, GW_SUBMISSION);
+		f.tls = true;
+		f.gw.sgn = (struct sgn_client *)&f;
+		f.sign_rc = rows[i].rc;
+		f.conf.dkim_dir = rows[i].dir;
+		fake_run(&f,
+		    STR(E AUTH MA R D FROM("ann@Example.ORG") "NOOP\r\n"), 99);
+		assert_true(str_find(buf_str(&f.out), str_c(rows[i].codes)) <
+			    f.out.n);
+		assert_true(
+		    str_has_prefix(buf_str(&f.edits), str_c(rows[i].edits)));
+		assert_int_equal(f.submits, rows[i].codes[0] == '2');
+		if (rows[i].rc == RC_OK)
+			assert_true(str_find(buf_str(&f.edits),
+					STR("\r\nDate: ")) < f.edits.n);
+		fake_free(&f);
+	}
+	/* Mail from outside is not. */
+	struct fake f;
+
+	fake_init(&f, GW_MX);
+	f.gw.sgn = (struct sgn_client *)&f;
+	f.conf.dkim_dir = "/x";
+	fake_run(&f, STR(E M R D FROM("ann@example.org")), 99);
+	assert_int_equal(f.submits, 1);
+	assert_int_equal(f.edits.n, 0);
+	fake_free(&f);
+}
+
 /* Every size around the borders of inline, memfd and file arrives whole. */
 static void
 large_bodies(void **state)
@@ -423,6 +472,7 @@ main(void)
 		cmocka_unit_test(nothing_before_tls),
 		cmocka_unit_test(what_delivery_gets),
 		cmocka_unit_test(submission_adds_what_is_missing),
+		cmocka_unit_test(submissions_are_signed),
 		cmocka_unit_test(large_bodies),
 		cmocka_unit_test(too_large_is_552),
 		cmocka_unit_test(a_lost_answer_is_asked_for_once_more),
