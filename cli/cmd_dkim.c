@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/dkim_dns.h"
 #include "cli/dkim_text.h"
 #include "cli/out.h"
 
 #define USAGE                                                                  \
-	"dkim new DOMAIN [--selector S] | show DOMAIN | rotate DOMAIN "        \
-	"[--selector S] | rotate --finish DOMAIN [--force] | list"
+	"dkim new DOMAIN [--selector S] | show DOMAIN | test DOMAIN | "        \
+	"rotate DOMAIN [--selector S] | rotate --finish DOMAIN [--force] | "   \
+	"list"
 
 struct dkim {
 	struct cli *c;
@@ -70,8 +72,8 @@ signer_user(struct dkim *d)
 static enum rc
 read_domain(struct dkim *d, struct str domain, struct sgn_domain *out)
 {
-	enum rc rc = sgn_domain_read(
-	    &d->c->a, d->w.dir, domain, d->w.uid, false, out);
+	enum rc rc =
+	    sgn_domain_read(&d->c->a, d->w.dir, domain, d->w.uid, false, out);
 
 	d->why = out->why;
 	if (rc == RC_NOENT)
@@ -143,6 +145,15 @@ on_show(struct dkim *d)
 }
 
 static enum cli_exit
+on_test(struct dkim *d)
+{
+	struct sgn_domain k;
+	enum rc rc = read_domain(d, d->domain, &k);
+
+	return rc == RC_OK ? dkim_test(d->c, &k) : explain(d, rc);
+}
+
+static enum cli_exit
 on_rotate_begin(struct dkim *d)
 {
 	struct sgn_domain k;
@@ -160,13 +171,49 @@ on_rotate_begin(struct dkim *d)
 	    "then.  When they are out: gatepost dkim rotate --finish");
 }
 
+/* Nobody could verify what is signed with a key that is not published. */
+static enum cli_exit
+new_are_out(struct dkim *d)
+{
+	struct cli *c = d->c;
+	struct dkim_sight *v;
+	struct sgn_domain k;
+	enum cli_exit status = CLI_GOOD;
+	enum rc rc = read_domain(d, d->domain, &k);
+
+	if (rc != RC_OK)
+		return explain(d, rc);
+	v = arena_calloc(&c->a, k.n, sizeof(*v));
+	if (dkim_look(c, &k, v) != RC_OK)
+		return CLI_NO_ANSWER;
+	for (size_t i = 0; i < k.n; i++) {
+		if (k.v[i].sel.state != SGN_NEW || v[i].seen == DKIM_MATCH)
+			continue;
+		fprintf(c->err, "gatepost %s: %.*s._domainkey.%.*s: %s\n",
+		    d->what, STRF(k.v[i].sel.name), STRF(k.name),
+		    dkim_seen_text(v[i].seen));
+		status = v[i].seen == DKIM_UNKNOWN && status == CLI_GOOD
+			     ? CLI_NO_ANSWER
+			     : CLI_WRONG;
+	}
+	if (status != CLI_GOOD)
+		fputs("The old keys stay in use; --force switches all the "
+		      "same.\n",
+		    c->err);
+	return status;
+}
+
 static enum cli_exit
 on_rotate(struct dkim *d)
 {
+	enum cli_exit status;
 	enum rc rc;
 
 	if (!d->finish)
 		return on_rotate_begin(d);
+	status = d->force ? CLI_GOOD : new_are_out(d);
+	if (status != CLI_GOOD)
+		return status;
 	rc = sgn_domain_switch(&d->c->a, &d->w, d->domain, &d->why);
 	if (rc != RC_OK)
 		return explain(d, rc);
@@ -212,8 +259,8 @@ on_list(struct dkim *d)
 	if (all != NULL)
 		dump(d, all);
 	else if (n == 0 && status == CLI_GOOD)
-		fputs("There are no keys: mail goes out unsigned.\n",
-		    d->c->out);
+		fputs(
+		    "There are no keys: mail goes out unsigned.\n", d->c->out);
 	return status;
 }
 
@@ -224,6 +271,7 @@ static const struct verb {
 } verbs[] = {
 	{ "new", true, on_new },
 	{ "show", true, on_show },
+	{ "test", true, on_test },
 	{ "rotate", true, on_rotate },
 	{ "list", false, on_list },
 };
@@ -268,8 +316,9 @@ cmd_dkim(struct cli *c)
 	d.w.dir = c->conf->dkim_dir;
 	d.w.now = now_unix();
 	if (d.w.dir[0] == '\0') {
-		fprintf(c->err, "gatepost %s: dkim_dir is empty: nothing is "
-				"signed\n",
+		fprintf(c->err,
+		    "gatepost %s: dkim_dir is empty: nothing is "
+		    "signed\n",
 		    d.what);
 		return CLI_WRONG;
 	}

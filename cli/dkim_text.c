@@ -64,8 +64,8 @@ dkim_json(struct arena *a, const struct sgn_domain *d)
 		json_object_set_new(
 		    one, "bits", json_integer((json_int_t)k->pub.bits));
 		json_object_set_new(one, "name",
-		    string(str_fmt(a, "%.*s._domainkey.%.*s",
-			STRF(k->sel.name), STRF(d->name))));
+		    string(str_fmt(a, "%.*s._domainkey.%.*s", STRF(k->sel.name),
+			STRF(d->name))));
 		json_object_set_new(one, "record", string(k->pub.record));
 		json_array_append_new(keys, one);
 	}

@@ -3,6 +3,7 @@ libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libcli_a_SOURCES = \
 	%D%/cli.h %D%/cli.c \
 	%D%/out.h %D%/out.c \
+	%D%/dkim_dns.h %D%/dkim_dns.c \
 	%D%/dkim_text.h %D%/dkim_text.c \
 	%D%/queue_text.h %D%/queue_text.c \
 	%D%/files.h %D%/files.c \
@@ -23,7 +24,8 @@ dist_man_MANS += doc/gatepost.1
 bin_PROGRAMS += gatepost
 gatepost_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 gatepost_SOURCES = %D%/main.c
-gatepost_LDADD = libcli.a libsgnkeys.a libsgnclient.a libdelivery.a libdirclient.a libsup.a \
+gatepost_LDADD = libcli.a libsgnkeys.a libsgnclient.a libdelivery.a \
+	libdirclient.a libsup.a \
 	libstore.a libstoreclient.a libmail.a $(CONF_LIBS) \
 	$(LMDB_LIBS) $(ZSTD_LIBS) \
 	$(JANSSON_LIBS) $(RESOLVER_LIBS)

@@ -30,7 +30,7 @@ static const struct command {
 	{ "status", NEEDS_CONF, cmd_status, "",
 	    "which daemons run, and their numbers" },
 	{ "dkim", NEEDS_CONF, cmd_dkim,
-	    "new DOMAIN | show DOMAIN | rotate DOMAIN | list",
+	    "new DOMAIN | show DOMAIN | test DOMAIN | rotate DOMAIN | list",
 	    "the keys that outgoing mail is signed with" },
 	{ "explain", NEEDS_CONF, cmd_explain, "rcpt ADDRESS | login NAME",
 	    "why mail goes where it goes, why a login works or fails" },

@@ -28,8 +28,7 @@ gw_sign(struct gw_smtp *s, enum next *out)
 
 	if (s->gw->sgn == NULL || s->conf->dkim_dir[0] == '\0')
 		return true;
-	switch (sgn_sign(
-	    s->gw->sgn, &s->unit, &m, deadline_in(ms), &fields)) {
+	switch (sgn_sign(s->gw->sgn, &s->unit, &m, deadline_in(ms), &fields)) {
 	case RC_OK:
 		tx->edits = str_cat(&tx->a, fields, tx->edits);
 		return true;

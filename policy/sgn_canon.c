@@ -10,8 +10,8 @@
 #include "policy/sgn_canon.h"
 
 void
-sgn_body_init(struct sgn_body *b, void (*put)(void *arg, struct str piece),
-    void *arg)
+sgn_body_init(
+    struct sgn_body *b, void (*put)(void *arg, struct str piece), void *arg)
 {
 	*b = (struct sgn_body){ .put = put, .arg = arg };
 }

@@ -23,8 +23,8 @@ struct sgn_body {
 	size_t n;
 };
 
-void sgn_body_init(struct sgn_body *b,
-    void (*put)(void *arg, struct str piece), void *arg);
+void sgn_body_init(
+    struct sgn_body *b, void (*put)(void *arg, struct str piece), void *arg);
 void sgn_body_add(struct sgn_body *b, struct str piece);
 void sgn_body_end(struct sgn_body *b);
 

@@ -47,8 +47,7 @@ check_key_file(struct reading *r, struct str file, const struct stat *st)
 	if (!S_ISREG(st->st_mode))
 		return fault(r, file, "not a file");
 	if (st->st_uid != r->owner)
-		return fault(
-		    r, file, "does not belong to the signer's user");
+		return fault(r, file, "does not belong to the signer's user");
 	if ((st->st_mode & 077) != 0)
 		return fault(r, file, "others may use it; chmod 0400");
 	if (st->st_size > (off_t)SGN_PEM_MAX)

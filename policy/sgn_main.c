@@ -75,13 +75,12 @@ sign(struct daemon *dm, struct rpcd_req *r, struct sgn_message *m)
 		rc = RC_NOENT;
 	if (rc == RC_OK) {
 		m->domain = d->d.name;
-		rc = sgn_sign_message(&dm->proc.log, &r->a, keys, n, m,
-		    now_unix(), &fields);
+		rc = sgn_sign_message(
+		    &dm->proc.log, &r->a, keys, n, m, now_unix(), &fields);
 	} else if (rc == RC_TEMP) {
 		log_error(&dm->proc.log, "dkim.refuse", KV("domain", m->domain),
 		    KV("error",
-			d != NULL ? d->d.why
-				  : STR("dkim_dir cannot be read")));
+			d != NULL ? d->d.why : STR("dkim_dir cannot be read")));
 	}
 	if (rc == RC_OK)
 		ipc_put_str(&r->out, "fields", fields);
@@ -98,7 +97,7 @@ on_sign(struct daemon *dm, struct rpcd_req *r)
 	if (rc == RC_OK)
 		rc = sign(dm, r, &m);
 	fd_close(&m.fd);
-	atomic_fetch_add(rc == RC_OK	  ? &dm->signed_
+	atomic_fetch_add(rc == RC_OK      ? &dm->signed_
 			 : rc == RC_NOENT ? &dm->nokey
 					  : &dm->failed,
 	    1);
@@ -125,8 +124,8 @@ on_try(struct daemon *dm, struct rpcd_req *r)
 	if (rc == RC_OK && choose(d, t.selector, key) == 0)
 		rc = RC_NOENT;
 	if (rc == RC_OK)
-		rc = sgn_try_key(&dm->proc.log, &r->a, key, d->d.name,
-		    t.record, &result);
+		rc = sgn_try_key(
+		    &dm->proc.log, &r->a, key, d->d.name, t.record, &result);
 	if (rc == RC_OK)
 		ipc_put_str(&r->out, "result", result);
 	sgn_ring_unref(&ring);
@@ -153,8 +152,7 @@ on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
 
 	(void)in;
 	(void)conf; /* another dkim_dir is out of the sandbox's reach */
-	ring_set(dm,
-	    sgn_ring_load(&dm->proc.log, dm->ring->dir, geteuid()));
+	ring_set(dm, sgn_ring_load(&dm->proc.log, dm->ring->dir, geteuid()));
 }
 
 static void
@@ -193,8 +191,7 @@ static void
 check_domain(struct ipc_msg *out, const struct sgn_ring_domain *d)
 {
 	AUTO_ARENA a = { 0 };
-	struct str tried =
-	    str_fmt(&a, "DKIM keys of %.*s", STRF(d->d.name));
+	struct str tried = str_fmt(&a, "DKIM keys of %.*s", STRF(d->d.name));
 	struct str found = active_text(&a, &d->d);
 
 	if (d->rc != RC_OK)
@@ -261,8 +258,8 @@ main(int argc, char **argv)
 		read[0] = dm.proc.conf->dkim_dir;
 	proc_confine(&dm.proc, &(struct sandbox){ .read = read });
 	pthread_mutex_init(&dm.lock, NULL);
-	dm.ring = sgn_ring_load(
-	    &dm.proc.log, dm.proc.conf->dkim_dir, geteuid());
+	dm.ring =
+	    sgn_ring_load(&dm.proc.log, dm.proc.conf->dkim_dir, geteuid());
 	rpc = (struct rpcd_conf){
 		.name = "signer",
 		.listen_fd = proc_take_fd(&dm.proc, "rpc"),

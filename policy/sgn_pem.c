@@ -48,9 +48,9 @@ describe(struct arena *a, gnutls_pubkey_t pub, struct sgn_public *out)
 	out->bits = bits;
 	if (public_bytes(pub, out->alg, &raw) != RC_OK)
 		return RC_BAD;
-	out->record = str_fmt(a, "v=DKIM1; k=%s; p=%.*s",
-	    sgn_alg_name(out->alg),
-	    STRF(str_b64(a, str_n(raw.data, raw.size))));
+	out->record =
+	    str_fmt(a, "v=DKIM1; k=%s; p=%.*s", sgn_alg_name(out->alg),
+		STRF(str_b64(a, str_n(raw.data, raw.size))));
 	gnutls_free(raw.data);
 	return RC_OK;
 }
@@ -95,9 +95,9 @@ sgn_pem_make(enum sgn_alg alg, struct buf *pem)
 	else
 		r = gnutls_x509_privkey_generate(key, GNUTLS_PK_EDDSA_ED25519,
 		    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519), 0);
-	if (r == 0 && gnutls_x509_privkey_export2_pkcs8(key,
-			  GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
-			  &text) == 0)
+	if (r == 0 &&
+	    gnutls_x509_privkey_export2_pkcs8(
+		key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &text) == 0)
 		rc = buf_add(pem, str_n(text.data, text.size));
 	wipe(&text);
 	gnutls_x509_privkey_deinit(key);

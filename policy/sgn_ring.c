@@ -31,8 +31,7 @@ static void
 load_domain(const struct log *log, struct sgn_ring *r, struct str name,
     uid_t owner, struct sgn_ring_domain *out)
 {
-	enum rc rc =
-	    sgn_domain_read(&r->a, r->dir, name, owner, true, &out->d);
+	enum rc rc = sgn_domain_read(&r->a, r->dir, name, owner, true, &out->d);
 
 	if (rc == RC_OK)
 		rc = load_keys(r, out);

@@ -74,7 +74,7 @@ struct work {
 	struct sgn_body body;
 	struct mail_field fields[SGN_SIGNED_MAX]; /* in the message's order */
 	size_t n;
-	struct buf names; /* h=, folded */
+	struct buf names;  /* h=, folded */
 	struct buf header; /* canonical, without our own field */
 	unsigned char hash[SHA256];
 };
@@ -197,8 +197,7 @@ read_head(struct work *w, struct str *out)
 
 		rc = read_piece(w, p, n, 0);
 		*out = str_n(p, n);
-		if (rc != RC_OK || n == w->m->size ||
-		    mail_header_len(*out) < n)
+		if (rc != RC_OK || n == w->m->size || mail_header_len(*out) < n)
 			break;
 		if (n >= SGN_HEADER_MAX)
 			return RC_BAD;
@@ -283,8 +282,8 @@ add_covered(struct work *w, const struct covered *c, size_t *column)
 		if (!str_ieq(w->fields[i].name, c->name))
 			continue;
 		if ((rc = add_name(w, c->name, column)) == RC_OK &&
-		    (rc = sgn_canon_field(&w->header, c->name,
-			 w->fields[i].value)) == RC_OK)
+		    (rc = sgn_canon_field(
+			 &w->header, c->name, w->fields[i].value)) == RC_OK)
 			rc = buf_add(&w->header, STR("\r\n"));
 	}
 	if (rc == RC_OK && c->over)
@@ -348,13 +347,12 @@ sign_data(struct work *w, const struct sgn_signer *k, struct str data,
 	int ok = 0;
 
 	if (!rsa) {
-		ok = EVP_Digest(
-		    data.p, data.n, hash, NULL, EVP_sha256(), NULL);
+		ok = EVP_Digest(data.p, data.n, hash, NULL, EVP_sha256(), NULL);
 		data = str_n(hash, sizeof(hash));
 	}
 	if (ctx != NULL && (rsa || ok == 1) &&
-	    EVP_DigestSignInit(ctx, NULL, rsa ? EVP_sha256() : NULL, NULL,
-		k->key->pkey) == 1)
+	    EVP_DigestSignInit(
+		ctx, NULL, rsa ? EVP_sha256() : NULL, NULL, k->key->pkey) == 1)
 		ok = EVP_DigestSign(
 		    ctx, sig, len, (const unsigned char *)data.p, data.n);
 	else

@@ -74,9 +74,8 @@ write_key(struct writing *g, enum sgn_alg alg, struct str selector)
 		panic("no room for a key");
 	rc = sgn_pem_make(alg, &pem);
 	if (rc == RC_OK)
-		rc = write_file(g,
-		    str_fmt(g->a, "%.*s.pem", STRF(selector)), 0400,
-		    buf_str(&pem));
+		rc = write_file(g, str_fmt(g->a, "%.*s.pem", STRF(selector)),
+		    0400, buf_str(&pem));
 	else
 		*g->why = STR("no key could be made");
 	explicit_bzero(pem.p, pem.size);
@@ -94,14 +93,13 @@ write_pair(struct writing *g, struct str base, enum sgn_state state,
 
 	for (size_t i = 0; rc == RC_OK && i < COUNT(algs); i++) {
 		out[i] = (struct sgn_selector){
-			.name = str_fmt(
-			    g->a, "%.*s-%s", STRF(base), ends[i]),
+			.name = str_fmt(g->a, "%.*s-%s", STRF(base), ends[i]),
 			.state = state,
 			.since = g->w->now,
 		};
 		if (!sgn_selector_ok(out[i].name)) {
-			*g->why = str_fmt(g->a, "%.*s is not a selector",
-			    STRF(out[i].name));
+			*g->why = str_fmt(
+			    g->a, "%.*s is not a selector", STRF(out[i].name));
 			return RC_BAD;
 		}
 		rc = write_key(g, algs[i], out[i].name);
@@ -170,9 +168,9 @@ make_domain(struct writing *g, struct str domain, struct str base)
 	rc = write_pair(g, base, SGN_ACTIVE, v);
 	if (rc == RC_OK)
 		rc = write_state(g, v, COUNT(v));
-	if (rc == RC_OK && (renameat2(g->top, temp, g->top, name,
-				RENAME_NOREPLACE) < 0 ||
-			       fsync(g->top) < 0))
+	if (rc == RC_OK &&
+	    (renameat2(g->top, temp, g->top, name, RENAME_NOREPLACE) < 0 ||
+		fsync(g->top) < 0))
 		rc = fail(g, "make", domain);
 	if (rc != RC_OK)
 		clear(g, temp);
@@ -212,8 +210,7 @@ begin(struct writing *g, struct str domain, struct sgn_selector *v, size_t *n)
 
 	if (rc != RC_OK)
 		return rc;
-	rc = sgn_domain_read(
-	    g->a, g->w->dir, domain, g->w->uid, false, &d);
+	rc = sgn_domain_read(g->a, g->w->dir, domain, g->w->uid, false, &d);
 	*g->why = rc == RC_NOENT
 		      ? str_fmt(g->a, "%.*s has no keys", STRF(domain))
 		      : d.why;
@@ -222,8 +219,8 @@ begin(struct writing *g, struct str domain, struct sgn_selector *v, size_t *n)
 	*n = d.n;
 	for (size_t i = 0; i < d.n; i++)
 		v[i] = d.v[i].sel;
-	g->dir = openat(
-	    g->top, str_fmt(g->a, "%.*s", STRF(domain)).p, DIR_FLAGS);
+	g->dir =
+	    openat(g->top, str_fmt(g->a, "%.*s", STRF(domain)).p, DIR_FLAGS);
 	return g->dir >= 0 ? RC_OK : fail(g, "open", domain);
 }
 
@@ -305,8 +302,7 @@ sgn_domain_switch(struct arena *a, const struct sgn_writer *w,
 	for (size_t i = 0; rc == RC_OK && i < n; i++) {
 		if (v[i].state == SGN_RETIRED)
 			continue;
-		v[i].state =
-		    v[i].state == SGN_NEW ? SGN_ACTIVE : SGN_RETIRED;
+		v[i].state = v[i].state == SGN_NEW ? SGN_ACTIVE : SGN_RETIRED;
 		v[i].since = w->now;
 	}
 	if (rc == RC_OK)

@@ -65,11 +65,10 @@ verify(struct arena *a, struct str text, const struct str *record)
 
 	if (lib != NULL &&
 	    dkim_set_key_lookup(lib, give_record) == DKIM_STAT_OK)
-		dk = dkim_verify(
-		    lib, (const unsigned char *)"try", NULL, &stat);
-	if (dk != NULL &&
-	    dkim_set_user_context(dk, (void *)(uintptr_t)record) ==
-		DKIM_STAT_OK)
+		dk =
+		    dkim_verify(lib, (const unsigned char *)"try", NULL, &stat);
+	if (dk != NULL && dkim_set_user_context(
+			      dk, (void *)(uintptr_t)record) == DKIM_STAT_OK)
 		out = str_fmt(a, "%s", verify_with(dk, text));
 	if (dk != NULL)
 		dkim_free(dk);

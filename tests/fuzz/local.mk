@@ -26,6 +26,7 @@ fuzz_programs = \
 	%D%/preamble_fuzz \
 	%D%/proxy2_fuzz \
 	%D%/smtp_client_fuzz \
+	%D%/signer_fuzz \
 	%D%/smtp_syntax_fuzz \
 	%D%/spf_fuzz \
 	%D%/store_keys_fuzz \
@@ -104,6 +105,9 @@ endif
 %C%_smtp_client_fuzz_SOURCES = %D%/smtp_client_fuzz.c $(fuzz_main)
 %C%_smtp_client_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_smtp_client_fuzz_LDADD = $(MAIL_LIBS)
+%C%_signer_fuzz_SOURCES = %D%/signer_fuzz.c $(fuzz_main)
+%C%_signer_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_signer_fuzz_LDADD = $(SGN_LIBS)
 %C%_smtp_syntax_fuzz_SOURCES = %D%/smtp_syntax_fuzz.c $(fuzz_main)
 %C%_smtp_syntax_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_smtp_syntax_fuzz_LDADD = $(MAIL_LIBS)

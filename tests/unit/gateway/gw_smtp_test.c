@@ -357,8 +357,8 @@ submissions_are_signed(void **state)
 		f.conf.dkim_dir = rows[i].dir;
 		fake_run(&f,
 		    STR(E AUTH MA R D FROM("ann@Example.ORG") "NOOP\r\n"), 99);
-		assert_true(str_find(buf_str(&f.out), str_c(rows[i].codes)) <
-			    f.out.n);
+		assert_true(
+		    str_find(buf_str(&f.out), str_c(rows[i].codes)) < f.out.n);
 		assert_true(
 		    str_has_prefix(buf_str(&f.edits), str_c(rows[i].edits)));
 		assert_int_equal(f.submits, rows[i].codes[0] == '2');
