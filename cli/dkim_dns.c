@@ -9,8 +9,8 @@
 #include "conf/conf_dns.h"
 #include "policy/sgn_client.h"
 
-#define LOOK_MS 15000
-#define SIGN_MS 10000
+#define LOOK_MS 10000
+#define SIGN_MS 5000
 
 const char *
 dkim_seen_text(enum dkim_seen seen)
@@ -122,6 +122,14 @@ struct tried {
 };
 
 static void
+no_signer(struct tried *t)
+{
+	t->signature = STR("the signer does not answer");
+	t->no_answer = true;
+}
+
+/* False: the signer does not answer. */
+static bool
 try_signature(
     struct cli *c, struct sgn_client *sgn, struct str domain, struct tried *t)
 {
@@ -134,17 +142,17 @@ try_signature(
 	switch (
 	    sgn_try(sgn, &c->a, &trial, deadline_in(SIGN_MS), &t->signature)) {
 	case RC_OK:
-		return;
+		return true;
 	case RC_NOENT:
 		t->signature = STR("the signer does not hold this key yet; "
 				   "try: gatepost reload");
-		return;
+		return true;
 	case RC_DENY:
 	case RC_BAD:
 	case RC_TEMP:
 	default:
-		t->signature = STR("the signer does not answer");
-		t->no_answer = true;
+		no_signer(t);
+		return false;
 	}
 }
 
@@ -236,6 +244,7 @@ dkim_test(struct cli *c, const struct sgn_domain *d)
 	struct tried *v = arena_calloc(&c->a, d->n, sizeof(*v));
 	json_t *all = c->json ? json_array() : NULL;
 	struct sgn_client *sgn;
+	bool down = false; /* the signer */
 	size_t n = 0;
 
 	if (dkim_look(c, d, sights) != RC_OK)
@@ -248,8 +257,10 @@ dkim_test(struct cli *c, const struct sgn_domain *d)
 			continue;
 		*t = (struct tried){ &d->v[i], sights[i], STR(""), false };
 		t->no_answer = t->sight.seen == DKIM_UNKNOWN;
-		if (t->sight.seen == DKIM_MATCH)
-			try_signature(c, sgn, d->name, t);
+		if (t->sight.seen == DKIM_MATCH && down)
+			no_signer(t);
+		else if (t->sight.seen == DKIM_MATCH)
+			down = !try_signature(c, sgn, d->name, t);
 		n++;
 		if (all != NULL)
 			add_json(c, all, t);

@@ -37,7 +37,10 @@ def keys(gp):
 
 
 def records(gp):
-    return {k["name"]: k["record"] for k in keys(gp)}
+    """Of the keys it started with; asked for once."""
+    if not hasattr(gp, "dkim_records"):
+        gp.dkim_records = {k["name"]: k["record"] for k in keys(gp)}
+    return gp.dkim_records
 
 
 def submit(gp, subject, fields="", body=b"Hello.\r\n"):
@@ -301,7 +304,8 @@ def test_rotation(gp):
     gp.cli("reload")
     text = signed(gp, "after")
     assert {s.decode() for s in re.findall(rb" s=([\w-]+);", text)} == new
-    assert verdicts(text, records(gp)) == [True, True]
+    assert verdicts(text, {k["name"]: k["record"] for k in keys(gp)}) == [
+        True, True]
     states = {k["selector"]: k["state"] for k in keys(gp)}
     assert states == {**{s: "retired" for s in old},
                       **{s: "active" for s in new}}
