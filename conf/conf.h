@@ -37,6 +37,8 @@ struct conf {
 	const char *master_key_file;
 	const char *log_file; /* "" = stderr */
 	enum log_level log_level;
+	enum log_format log_format;
+	const char *log_syslog; /* socket of the daemon; "" = none */
 	const char *user; /* one user for all, or "" = one per role:
 			     user_prefix + role */
 	const char *user_prefix;

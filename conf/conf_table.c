@@ -8,6 +8,7 @@
 
 static const char *const log_levels[] = { "error", "warn", "info", "debug",
 	NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const sandbox_modes[] = { "on", "required", "off", NULL };
 static const char *const backends[] = { "ldap", "ldif", NULL };
 static const char *const profiles[] = { "ad", "rfc", NULL };
@@ -62,6 +63,12 @@ const struct conf_row conf_rows[] = {
 	VALUE(log_file, CONF_PATH, NOW, "",
 	    "The log, reopened at a reload. Empty: standard error."),
 	WORD(log_level, NOW, log_levels, "info", "The least that is logged."),
+	WORD(log_format, NOW, log_formats, "text",
+	    "Lines of key=value, or one JSON object a line."),
+	VALUE(log_syslog, CONF_PATH, NOW, "",
+	    "The socket of a syslog daemon, /dev/log, that gets every line "
+	    "too (RFC 5424, facility mail). Lines that it does not take at "
+	    "once are dropped, and their number is logged. Empty: none."),
 	VALUE(user, CONF_TEXT, RESTART, "",
 	    "Run all processes as this user. Empty: each as its own, "
 	    "user_prefix and the name of the process. Without meaning unless "

@@ -68,8 +68,12 @@ take_conf(struct arena *a, struct ipc_in *in, const struct conf **out,
 static void
 take_log(struct proc *p, const struct conf *c, struct ipc_in *in)
 {
-	AUTO_FD fd = -1;
+	AUTO_FD fd = -1, daemon = -1;
 
+	log_sink_format(p->sink, c->log_format);
+	if (ipc_get_fd(in, "syslog", &daemon) != RC_OK)
+		daemon = -1;
+	log_sink_syslog(p->sink, daemon, c->log_syslog);
 	if (ipc_get_fd(in, "log", &fd) == RC_OK) {
 		log_sink_set(p->sink, fd, c->log_level);
 		/* What sanitizers and panic() say goes there too. */

@@ -9,7 +9,7 @@ libgp_a_SOURCES = \
 	%D%/deadline.h %D%/deadline.c \
 	%D%/fd.h %D%/fd.c
 libgp_a_SOURCES += \
-	%D%/log.h %D%/log.c \
+	%D%/log.h %D%/log.c %D%/log_line.h %D%/log_line.c \
 	%D%/ipc.h %D%/ipc_impl.h %D%/ipc_msg.c %D%/ipc_wire.c \
 	%D%/ipc_client.c %D%/ipc_mux.c %D%/ipc_sub.c \
 	%D%/rpcd.h %D%/rpcd_impl.h %D%/rpcd.c %D%/rpcd_req.c \

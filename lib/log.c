@@ -7,181 +7,48 @@
  * puts the new file under the same number with dup3(2), atomically, so that
  * writers need no lock.
  *
- * The date is computed here (days to civil date by 400-year eras): the C
- * library's way takes a lock and reads the time zone's file.
+ * A syslog daemon gets each line as an RFC 5424 datagram, facility mail.  A
+ * full or absent daemon never holds us up: the line is counted, and the number
+ * is told when the next one goes through.  A restarted daemon has a new socket
+ * behind the old name, so the descriptor is connected again, at most once a
+ * second.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/log.h"
+#include "lib/log_line.h"
 
-#define VALUE_MAX 1024u /* bytes of one escaped value */
-#define PROC_MAX  32u
+#define PROC_MAX    32u
+#define SYSLOG_MAX  (LOG_LINE_MAX + 256u)
+#define SYSLOG_MAIL 2u
+#define MSGID_MAX   32u /* RFC 5424 section 6.2.7 */
+#define RECONNECT   INT64_C(1000000000)
+
+struct log_syslog {
+	pthread_mutex_t lock; /* nothing under it waits */
+	int fd;               /* -1: none */
+	struct sockaddr_un to;
+	int64_t connect_at; /* not before */
+	uint64_t dropped;
+};
 
 struct log_sink {
 	int fd;
-	atomic_int max;
+	atomic_int max, format;
+	_Atomic bool has_syslog;
+	struct log_syslog syslog;
+	pid_t pid;
 	char proc[PROC_MAX];
 };
 
-/* A line under construction; always keeps room for the newline. */
-struct line {
-	char *p;
-	size_t n, max;
-};
-
-static void
-put(struct line *l, struct str s)
-{
-	size_t n = MIN(s.n, l->max - l->n);
-
-	if (n)
-		memcpy(l->p + l->n, s.p, n);
-	l->n += n;
-}
-
-/* Length of the well-formed UTF-8 sequence at p, 0 if there is none. */
-static size_t
-utf8_len(struct str s)
-{
-	unsigned char c = (unsigned char)s.p[0];
-	size_t n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	if (c < 0xc2 || c > 0xf4 || s.n < n)
-		return 0;
-	return str_is_utf8(str_sub(s, 0, n)) ? n : 0;
-}
-
-/* Bytes at the start of s that may stand as they are, 0 to escape one. */
-static size_t
-plain_len(struct str s)
-{
-	unsigned char c = (unsigned char)s.p[0];
-
-	if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')
-		return 0;
-	if (c < 0x80)
-		return 1;
-	/* U+0080 to U+009F are control characters to terminals. */
-	if (c == 0xc2 && s.n > 1 && (unsigned char)s.p[1] < 0xa0)
-		return 0;
-	return utf8_len(s);
-}
-
-static bool
-needs_quotes(struct str s)
-{
-	if (s.n == 0)
-		return true;
-	while (s.n > 0) {
-		size_t n = plain_len(s);
-
-		if (n == 0 || s.p[0] == ' ')
-			return true;
-		s = str_from(s, n);
-	}
-	return false;
-}
-
-static void
-put_value(struct line *l, struct str s)
-{
-	size_t end = MIN(l->n + VALUE_MAX, l->max);
-
-	if (!needs_quotes(s) && s.n <= MIN(end - l->n, VALUE_MAX - 8)) {
-		put(l, s);
-		return;
-	}
-	if (end - l->n < 8)
-		return;
-	end -= 4; /* for `..."` */
-	put(l, STR("\""));
-	while (s.n > 0) {
-		static const char hex[] = "0123456789abcdef";
-		size_t n = plain_len(s);
-		unsigned char c = (unsigned char)s.p[0];
-		char esc[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-		struct str piece = n ? str_sub(s, 0, n) : str_n(esc, 4);
-
-		if (piece.n > end - l->n) {
-			put(l, STR("..."));
-			break;
-		}
-		put(l, piece);
-		s = str_from(s, n ? n : 1);
-	}
-	put(l, STR("\""));
-}
-
-static void
-put_pair(struct line *l, const char *key, struct str value)
-{
-	size_t before = l->n;
-
-	put(l, STR(" "));
-	put(l, str_c(key));
-	put(l, STR("="));
-	put_value(l, value);
-	/* A key without its value would be a lie: leave both out. */
-	if (l->n > before && l->p[l->n - 1] == '=')
-		l->n = before;
-}
-
-static void
-put_kv(struct line *l, const struct log_kv *kv)
-{
-	char num[64];
-	int n = 0;
-
-	switch (kv->kind) {
-	case LOG_KV_STR:
-		put_pair(l, kv->key, kv->s);
-		return;
-	case LOG_KV_ERRNO: {
-		const char *text = strerrordesc_np((int)kv->u);
-
-		if (text != NULL) {
-			put_pair(l, kv->key, str_c(text));
-			return;
-		}
-		n = snprintf(num, sizeof(num), "errno %d", (int)kv->u);
-		break;
-	}
-	case LOG_KV_U64:
-		n = snprintf(
-		    num, sizeof(num), "%llu", (unsigned long long)kv->u);
-		break;
-	case LOG_KV_I64:
-		n = snprintf(num, sizeof(num), "%lld", (long long)kv->u);
-		break;
-	}
-	put_pair(l, kv->key, str_n(num, (size_t)n));
-}
-
-/* RFC 3339, UTC, milliseconds. */
-static void
-put_time(struct line *l, int64_t ms)
-{
-	int64_t days = ms / 86400000, z = days + 719468;
-	int64_t era = z / 146097, doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	int64_t mp = (5 * doy + 2) / 153;
-	int day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	int year = (int)(yoe + era * 400 + (month <= 2));
-	int rest = (int)(ms % 86400000);
-	char text[64];
-	int n = snprintf(text, sizeof(text),
-	    "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
-	    rest / 3600000, rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
-
-	put(l, str_n(text, (size_t)n));
-}
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 struct log_sink *
 log_sink_new(int fd, const char *proc, enum log_level max)
@@ -192,6 +59,10 @@ log_sink_new(int fd, const char *proc, enum log_level max)
 	if (s->fd < 0)
 		panic("log descriptor %d: errno %d", fd, errno);
 	atomic_init(&s->max, (int)max);
+	atomic_init(&s->format, LOG_TEXT);
+	pthread_mutex_init(&s->syslog.lock, NULL);
+	s->syslog.fd = -1;
+	s->pid = getpid();
 	snprintf(s->proc, sizeof(s->proc), "%s", proc);
 	return s;
 }
@@ -199,10 +70,15 @@ log_sink_new(int fd, const char *proc, enum log_level max)
 void
 log_sink_free(struct log_sink **sink)
 {
-	if (*sink != NULL)
-		fd_close(&(*sink)->fd);
-	xfree(*sink);
+	struct log_sink *s = *sink;
+
 	*sink = NULL;
+	if (s == NULL)
+		return;
+	fd_close(&s->fd);
+	fd_close(&s->syslog.fd);
+	pthread_mutex_destroy(&s->syslog.lock);
+	xfree(s);
 }
 
 void
@@ -218,13 +94,36 @@ log_sink_set(struct log_sink *sink, int fd, enum log_level max)
 	atomic_store_explicit(&sink->max, (int)max, memory_order_relaxed);
 }
 
+void
+log_sink_format(struct log_sink *sink, enum log_format format)
+{
+	atomic_store_explicit(&sink->format, (int)format, memory_order_relaxed);
+}
+
+void
+log_sink_syslog(struct log_sink *sink, int fd, const char *path)
+{
+	struct log_syslog *y = &sink->syslog;
+	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+
+	pthread_mutex_lock(&y->lock);
+	fd_close(&y->fd);
+	y->to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(y->to.sun_path, sizeof(y->to.sun_path), "%s", path);
+	y->fd = copy;
+	y->connect_at = 0;
+	atomic_store(&sink->has_syslog, copy >= 0);
+	pthread_mutex_unlock(&y->lock);
+}
+
 struct log
 log_with(const struct log *l, const char *key, struct str value)
 {
 	struct log out = *l;
-	struct line line = { out.ctx, strlen(out.ctx), LOG_CTX_MAX - 1 };
+	struct log_line line = { out.ctx, strlen(out.ctx), LOG_CTX_MAX - 1,
+		LOG_TEXT };
 
-	put_pair(&line, key, value);
+	log_line_pair(&line, key, value);
 	out.ctx[line.n] = '\0';
 	return out;
 }
@@ -237,27 +136,105 @@ log_on(const struct log *l, enum log_level level)
 		   atomic_load_explicit(&l->sink->max, memory_order_relaxed);
 }
 
+/* RFC 5424 section 6.2: the header, with a space behind it. */
+static struct str
+syslog_header(const struct log_sink *s, enum log_level level, const char *event,
+    int64_t ms, char *out, size_t size)
+{
+	static const unsigned severities[] = { 3, 4, 6, 7 };
+	struct log_line l = { out, 0, size, LOG_TEXT };
+	char text[160];
+	int n;
+
+	n = snprintf(
+	    text, sizeof(text), "<%u>1 ", SYSLOG_MAIL * 8 + severities[level]);
+	log_line_put(&l, str_n(text, (size_t)n));
+	log_line_date(&l, ms);
+	n = snprintf(text, sizeof(text), " - %s%s %ld %.*s - ",
+	    strncmp(s->proc, "gatepost", 8) == 0 ? "" : "gatepost-", s->proc,
+	    (long)s->pid, (int)MSGID_MAX, event);
+	log_line_put(&l, str_n(text, (size_t)n));
+	return str_n(l.p, l.n);
+}
+
+/* Under the lock. */
+static bool
+syslog_try(struct log_syslog *y, struct str head, struct str line)
+{
+	struct iovec v[] = {
+		{ (void *)(uintptr_t)head.p, head.n },
+		{ (void *)(uintptr_t)line.p, line.n },
+	};
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = COUNT(v) };
+
+	return sendmsg(y->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* Under the lock: the daemon went away, or was not there yet. */
+static bool
+syslog_connect(struct log_syslog *y)
+{
+	if (errno == EAGAIN || errno == EINTR || errno == EMSGSIZE ||
+	    now_ns() < y->connect_at)
+		return false;
+	y->connect_at = now_ns() + RECONNECT;
+	return connect(y->fd, (const struct sockaddr *)&y->to, sizeof(y->to)) ==
+	       0;
+}
+
+static void
+syslog_send(struct log_sink *s, enum log_level level, const char *event,
+    int64_t ms, struct str line)
+{
+	struct log_syslog *y = &s->syslog;
+	char head[256], lost[64];
+	struct str h = syslog_header(s, level, event, ms, head, sizeof(head));
+	bool sent;
+
+	pthread_mutex_lock(&y->lock);
+	sent = y->fd >= 0 && (syslog_try(y, h, line) ||
+				 (syslog_connect(y) && syslog_try(y, h, line)));
+	if (!sent)
+		y->dropped++;
+	if (sent && y->dropped > 0) {
+		int n =
+		    snprintf(lost, sizeof(lost), "event=log.dropped lines=%llu",
+			(unsigned long long)y->dropped);
+
+		h = syslog_header(
+		    s, LOG_WARN, "log.dropped", ms, head, sizeof(head));
+		if (syslog_try(y, h, str_n(lost, (size_t)n)))
+			y->dropped = 0;
+	}
+	pthread_mutex_unlock(&y->lock);
+}
+
 void
 log_write(const struct log *l, enum log_level level, const char *event,
     const struct log_kv *kv, size_t nkv)
 {
-	static const char *const names[] = { "error", "warn", "info", "debug" };
 	char text[LOG_LINE_MAX];
-	struct line line = { text, 0, sizeof(text) - 1 };
+	struct log_sink *s = l->sink;
+	struct log_line line = { text, 0, sizeof(text) - 2, LOG_TEXT };
+	int64_t ms = now_unix_ms();
 	int saved = errno;
 
-	if (l->sink == NULL)
+	if (s == NULL)
 		return;
-	put_time(&line, now_unix_ms());
-	put_pair(&line, "level", str_c(names[level]));
-	put_pair(&line, "proc", str_c(l->sink->proc));
-	put_pair(&line, "event", str_c(event));
-	put(&line, str_c(l->ctx));
+	line.format = (enum log_format)atomic_load_explicit(
+	    &s->format, memory_order_relaxed);
+	log_line_time(&line, ms);
+	log_line_pair(&line, "level", str_c(level_names[level]));
+	log_line_pair(&line, "proc", str_c(s->proc));
+	log_line_pair(&line, "event", str_c(event));
+	log_line_context(&line, str_c(l->ctx));
 	for (size_t i = 0; i < nkv; i++)
-		put_kv(&line, &kv[i]);
-	text[line.n++] = '\n';
+		log_line_kv(&line, &kv[i]);
+	log_line_end(&line);
 	/* There is nobody to tell that the log is full. */
-	while (write(l->sink->fd, text, line.n) < 0 && errno == EINTR)
+	while (write(s->fd, text, line.n) < 0 && errno == EINTR)
 		;
+	if (atomic_load_explicit(&s->has_syslog, memory_order_relaxed))
+		syslog_send(s, level, event, ms, str_n(text, line.n - 1));
 	errno = saved;
 }

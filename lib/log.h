@@ -5,6 +5,9 @@
  * control byte or non-UTF-8 byte is written in double quotes with \xHH.  A
  * line is one write(2) of at most LOG_LINE_MAX bytes; longer values are cut.
  *
+ * As JSON the same is one object a line: {"ts":"...","level":"info", ...}.
+ * Numbers are numbers; a byte that is no UTF-8 becomes the text \xHH.
+ *
  * Ownership  A struct log borrows its sink and copies its context.
  * Threads    Any thread; a line is never torn.
  */
@@ -17,6 +20,7 @@
 #define LOG_CTX_MAX  96u
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log_sink; /* descriptor, level and process name */
 
@@ -45,6 +49,15 @@ struct log_sink *log_sink_new(int fd, const char *proc, enum log_level max);
 void log_sink_free(struct log_sink **sink);
 /* Reload: change descriptor and level; safe while others log. */
 void log_sink_set(struct log_sink *sink, int fd, enum log_level max);
+
+/* Reload: text or JSON; safe while others log. */
+void log_sink_format(struct log_sink *sink, enum log_format format);
+/*
+ * Send lines to a syslog daemon too (RFC 5424 datagrams, facility mail): fd is
+ * a socket, connected to `path` or not yet, borrowed; -1: no more.  A line that
+ * it does not take at once is dropped and counted.
+ */
+void log_sink_syslog(struct log_sink *sink, int fd, const char *path);
 
 /* A log with one more context pair, e.g. log_with(l, "sid", sid). */
 struct log log_with(const struct log *l, const char *key, struct str value);

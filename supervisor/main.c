@@ -247,7 +247,8 @@ sup_new(void)
 {
 	struct sup *s = xcalloc(1, sizeof(*s));
 
-	s->admin_fd = s->key_fd = s->conf_fd = s->log_fd = -1;
+	s->admin_fd = s->key_fd = s->conf_fd = -1;
+	s->log_fd = s->syslog_fd = -1;
 	s->notify.fd = -1;
 	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
 		s->queries[i].fd = -1;

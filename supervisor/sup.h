@@ -113,8 +113,9 @@ struct sup {
 	const char *conf_path;
 	const char *libexec;
 	const struct conf *conf;
-	int conf_fd; /* sealed memfd with the dump */
-	int log_fd;  /* dup of what the sink writes to */
+	int conf_fd;   /* sealed memfd with the dump */
+	int log_fd;    /* dup of what the sink writes to */
+	int syslog_fd; /* -1: none */
 	struct arena a;
 	struct sup_child children[SUP_CHILDREN_MAX];
 	size_t nchildren;
@@ -186,6 +187,8 @@ void sup_exec(struct sup *s, const struct sup_child *c, int control)
 MUST_CHECK enum rc sup_reload(struct sup *s, struct arena *a, struct str *why);
 MUST_CHECK enum rc sup_open_log(
     struct sup *s, const struct conf *c, int *out_fd);
+/* A socket to the syslog daemon; -1: none is wanted. */
+int sup_open_syslog(struct sup *s, const struct conf *c);
 
 /* sup_notify.c: the service manager, if there is one. */
 void sup_notify_open(struct sup *s);

@@ -5,7 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "supervisor/sup.h"
@@ -26,6 +29,23 @@ sup_open_log(struct sup *s, const struct conf *c, int *out_fd)
 	return RC_BAD;
 }
 
+int
+sup_open_syslog(struct sup *s, const struct conf *c)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (c->log_syslog[0] == '\0' || s->trial)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", c->log_syslog);
+	/* If it is not there yet, whoever logs connects when it is. */
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		log_warn(&s->log, "log.syslog", KVC("path", c->log_syslog),
+		    KVE(errno));
+	return fd;
+}
+
 /* The text that the processes parse: the dump, which needs no environment. */
 static int
 text_of(const struct conf *c)
@@ -38,7 +58,7 @@ text_of(const struct conf *c)
 
 struct fresh {
 	const struct conf *conf;
-	int conf_fd, log_fd;
+	int conf_fd, log_fd, syslog_fd;
 	struct sup_creds creds;
 };
 
@@ -51,6 +71,7 @@ load(struct sup *s, struct arena *a, struct fresh *f, struct str *why)
 	if (sup_creds_load(s, f->conf, &f->creds) != RC_OK ||
 	    sup_open_log(s, f->conf, &f->log_fd) != RC_OK)
 		return RC_BAD;
+	f->syslog_fd = sup_open_syslog(s, f->conf);
 	f->conf_fd = text_of(f->conf);
 	return f->conf_fd >= 0 ? RC_OK : RC_BAD;
 }
@@ -61,6 +82,7 @@ drop(struct fresh *f)
 	conf_unref(&f->conf);
 	fd_close(&f->conf_fd);
 	fd_close(&f->log_fd);
+	fd_close(&f->syslog_fd);
 	sup_creds_free(&f->creds);
 }
 
@@ -68,14 +90,18 @@ drop(struct fresh *f)
 static void
 adopt(struct sup *s, struct fresh *f)
 {
-	struct fresh old = { s->conf, s->conf_fd, s->log_fd, s->creds };
+	struct fresh old = { s->conf, s->conf_fd, s->log_fd, s->syslog_fd,
+		s->creds };
 
 	s->conf = f->conf;
 	s->conf_fd = f->conf_fd;
 	s->log_fd = f->log_fd;
+	s->syslog_fd = f->syslog_fd;
 	s->creds = f->creds;
 	*f = old;
 	log_sink_set(s->sink, s->log_fd, s->conf->log_level);
+	log_sink_format(s->sink, s->conf->log_format);
+	log_sink_syslog(s->sink, s->syslog_fd, s->conf->log_syslog);
 }
 
 static void
@@ -91,6 +117,8 @@ send_reload(struct sup *s, struct sup_child *c)
 	}
 	ipc_put_fd(&m, "conf", s->conf_fd);
 	ipc_put_fd(&m, "log", s->log_fd);
+	if (s->syslog_fd >= 0)
+		ipc_put_fd(&m, "syslog", s->syslog_fd);
 	if (c->role->tls)
 		sup_put_creds(s, &m);
 	if (c->state != SUP_STOPPING)
@@ -100,7 +128,7 @@ send_reload(struct sup *s, struct sup_child *c)
 enum rc
 sup_reload(struct sup *s, struct arena *a, struct str *why)
 {
-	struct fresh f = { .conf_fd = -1, .log_fd = -1 };
+	struct fresh f = { .conf_fd = -1, .log_fd = -1, .syslog_fd = -1 };
 	bool first = s->conf == NULL;
 	AUTO_BUF names;
 

@@ -35,6 +35,8 @@ sup_put_start(struct sup *s, struct sup_child *c, struct ipc_msg *m)
 	ipc_put_u64(m, "instance", c->instance);
 	ipc_put_fd(m, "conf", s->conf_fd);
 	ipc_put_fd(m, "log", s->log_fd);
+	if (s->syslog_fd >= 0)
+		ipc_put_fd(m, "syslog", s->syslog_fd);
 	sup_put_user(s, c, m);
 	if (rpc >= 0)
 		ipc_put_fd(m, "rpc", rpc);
