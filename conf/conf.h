@@ -49,6 +49,8 @@ struct conf {
 	struct conf_list listen_submissions;
 	struct conf_list listen_imap;
 	struct conf_list listen_imaps;
+	struct conf_list listen_pop3;
+	struct conf_list listen_pop3s;
 	/* those of them whose clients come through a balancer */
 	struct conf_list proxy_listeners;
 	struct conf_list proxy_networks; /* of the balancers, lib/net.h */

@@ -79,46 +79,10 @@ check_places(struct check *k)
 	return RC_OK;
 }
 
-static bool
-lists(const struct conf_list *list, const char *text)
+/* Every list of listeners, one after the other; NULL is the end. */
+static const struct conf_list *
+listeners(const struct conf *c, size_t i, const char **setting)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (str_ieq(str_c(list->v[i]), str_c(text)))
-			return true;
-	return false;
-}
-
-bool
-conf_is_proxied(const struct conf *c, const char *listener)
-{
-	return lists(&c->proxy_listeners, listener);
-}
-
-static enum rc
-check_proxies(struct check *k)
-{
-	const struct conf *c = k->c;
-
-	for (size_t i = 0; i < c->proxy_listeners.n; i++) {
-		const char *v = c->proxy_listeners.v[i];
-
-		if (!lists(&c->listen_smtp, v) &&
-		    !lists(&c->listen_submission, v) &&
-		    !lists(&c->listen_submissions, v) &&
-		    !lists(&c->listen_imap, v) && !lists(&c->listen_imaps, v))
-			return bad(k, "proxy_listeners",
-			    str_fmt(k->a, "%s is no listener", v));
-	}
-	if (c->proxy_listeners.n > 0 && c->proxy_networks.n == 0)
-		return bad(k, "proxy_networks",
-		    STR("is empty: nobody could use proxy_listeners"));
-	return RC_OK;
-}
-
-static enum rc
-check_listeners(struct check *k)
-{
-	const struct conf *c = k->c;
 	const struct {
 		const char *name;
 		const struct conf_list *list;
@@ -128,22 +92,80 @@ check_listeners(struct check *k)
 		{ "listen_submissions", &c->listen_submissions },
 		{ "listen_imap", &c->listen_imap },
 		{ "listen_imaps", &c->listen_imaps },
+		{ "listen_pop3", &c->listen_pop3 },
+		{ "listen_pop3s", &c->listen_pop3s },
 	};
-	const char *seen[COUNT(all) * CONF_LIST_MAX];
-	size_t n = 0;
 
-	for (size_t i = 0; i < COUNT(all); i++)
-		for (size_t j = 0; j < all[i].list->n; j++) {
-			struct str v = str_c(all[i].list->v[j]);
+	if (i >= COUNT(all))
+		return NULL;
+	*setting = all[i].name;
+	return all[i].list;
+}
+
+static bool
+lists(const struct conf_list *list, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_ieq(str_c(list->v[i]), str_c(text)))
+			return true;
+	return false;
+}
+
+bool
+conf_is_proxied(const struct conf *c, const char *listener)
+{
+	return lists(&c->proxy_listeners, c->proxy_listeners.n, listener);
+}
+
+/* Is it in one of the lists before list `at`, or before its n-th entry? */
+static bool
+is_listener(const struct conf *c, const char *text, size_t at, size_t n)
+{
+	const struct conf_list *list;
+	const char *name;
+
+	for (size_t i = 0; i <= at; i++) {
+		list = listeners(c, i, &name);
+		if (list == NULL)
+			break;
+		if (lists(list, i == at ? n : list->n, text))
+			return true;
+	}
+	return false;
+}
+
+static enum rc
+check_proxies(struct check *k)
+{
+	const struct conf *c = k->c;
+
+	for (size_t i = 0; i < c->proxy_listeners.n; i++)
+		if (!is_listener(c, c->proxy_listeners.v[i], SIZE_MAX - 1, 0))
+			return bad(k, "proxy_listeners",
+			    str_fmt(k->a, "%s is no listener",
+				c->proxy_listeners.v[i]));
+	if (c->proxy_listeners.n > 0 && c->proxy_networks.n == 0)
+		return bad(k, "proxy_networks",
+		    STR("is empty: nobody could use proxy_listeners"));
+	return RC_OK;
+}
+
+static enum rc
+check_listeners(struct check *k)
+{
+	const struct conf_list *list;
+	const char *name;
+
+	for (size_t i = 0; (list = listeners(k->c, i, &name)) != NULL; i++)
+		for (size_t j = 0; j < list->n; j++) {
+			struct str v = str_c(list->v[j]);
 
 			if (str_eq(str_from(v, v.n - 2), STR(":0")))
 				continue;
-			for (size_t s = 0; s < n; s++)
-				if (str_ieq(v, str_c(seen[s])))
-					return bad(k, all[i].name,
-					    str_fmt(k->a, "%.*s is taken twice",
-						STRF(v)));
-			seen[n++] = v.p;
+			if (is_listener(k->c, list->v[j], i, j))
+				return bad(k, name,
+				    str_fmt(
+					k->a, "%.*s is taken twice", STRF(v)));
 		}
 	return check_proxies(k);
 }

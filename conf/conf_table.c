@@ -89,6 +89,9 @@ const struct conf_row conf_rows[] = {
 	VALUE(
 	    listen_imap, CONF_LISTENS, RESTART, "*:143", "IMAP with STARTTLS."),
 	VALUE(listen_imaps, CONF_LISTENS, RESTART, "*:993", "IMAP inside TLS."),
+	VALUE(
+	    listen_pop3, CONF_LISTENS, RESTART, "*:110", "POP3 with STARTTLS."),
+	VALUE(listen_pop3s, CONF_LISTENS, RESTART, "*:995", "POP3 inside TLS."),
 
 	VALUE(proxy_listeners, CONF_LISTENS, RESTART, "",
 	    "Those of the listeners, written in the same way, whose clients "
@@ -175,7 +178,7 @@ const struct conf_row conf_rows[] = {
 	NUMBER(submission_sessions_max, RESTART, "1000", 1, 100000,
 	    "Clients on both submission ports at a time."),
 	NUMBER(imap_sessions_max, RESTART, "20000", 1, 1000000,
-	    "IMAP clients at a time."),
+	    "IMAP and POP3 clients at a time."),
 	NUMBER(imap_processes, RESTART, "2", 1, 64, "Processes of imap."),
 	NUMBER(smtp_errors_max, NOW, "20", 1, 1000,
 	    "Errors of an SMTP client before it is sent away with 421."),

@@ -18,7 +18,15 @@
 #include "policy/sgn_client.h"
 
 /* Listener tags (netd_tag). */
-enum gw_port { GW_MX = 1, GW_SUBMISSION, GW_SUBMISSIONS, GW_IMAP, GW_IMAPS };
+enum gw_port {
+	GW_MX = 1,
+	GW_SUBMISSION,
+	GW_SUBMISSIONS,
+	GW_IMAP,
+	GW_IMAPS,
+	GW_POP3,
+	GW_POP3S,
+};
 
 #define GW_MECHS_MAX 256u
 

@@ -9,18 +9,9 @@
  * Secrets are wiped where they lie: the command (gw_imap.c) and what is
  * decoded here.
  */
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include "gateway/gw_imap_session.h"
 #include "gateway/gw_mechs.h"
-#include "imap/preamble.h"
-
-#define CONNECT_MS 2000 /* to imap, whose backlog may be full */
-/* imap ends a silent session with a word; we only in case it cannot. */
-#define RELAY_SLACK_MS 60000
+#include "gateway/gw_relay.h"
 
 void
 gw_imap_sasl_reset(struct gw_imap *s)
@@ -114,52 +105,13 @@ not_logged_in(struct gw_imap *s, enum rc rc, struct str tag, struct str name,
 	return hold_back(s, tag);
 }
 
-static int
-connect_imap(struct gw_imap *s)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct timeval tv = { .tv_sec = CONNECT_MS / 1000 };
-	struct str path = str_c(s->gw->imap_path);
-	AUTO_FD fd = -1;
-
-	if (path.n == 0 || path.n >= sizeof(sun.sun_path))
-		return -1;
-	memcpy(sun.sun_path, path.p, path.n);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
-	    connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -1;
-	return take(&fd);
-}
-
 /* The rest of the session is imap's. */
 static enum next
 hand_over(struct gw_imap *s, struct str tag, struct str ticket)
 {
-	AUTO_BUF b = { 0 };
-	AUTO_FD fd = connect_imap(s);
-	struct preamble p = { .service = STR("imap"),
-		.ticket = ticket,
-		.client = netd_peer_ip(s->c),
-		.port = netd_peer_port(s->c),
-		.tag = tag,
-		.tls = netd_is_tls(s->c),
-		.sid = netd_sid(s->c) };
-
-	if (fd < 0) {
-		log_error(s->log, "imap.connect", KVC("path", s->gw->imap_path),
-		    KV("client", netd_peer_ip(s->c)));
+	if (gw_relay_begin(s->gw, s->c, STR("imap"), ticket, tag,
+		s->conf->imap_timeout_s) != RC_OK)
 		return unavailable(s, tag);
-	}
-	buf_init(&b, PREAMBLE_MAX);
-	if (preamble_put(&b, &p) != RC_OK) {
-		log_error(s->log, "imap.preamble", KV("tag", tag));
-		return unavailable(s, tag);
-	}
-	netd_set_relay(s->c, take(&fd), buf_str(&b));
-	netd_set_timeout(
-	    s->c, (int)s->conf->imap_timeout_s * 1000 + RELAY_SLACK_MS);
 	gw_imap_sasl_reset(s);
 	return NEXT_RELAY;
 }

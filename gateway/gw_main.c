@@ -1,7 +1,7 @@
 /*
  * gatepost-gateway: what faces the Internet.  Role mx serves port 25, role
- * access submission and the login of IMAP.  It can open no mailbox and holds
- * no directory password; all it may write is unnamed spool files.
+ * access submission and the logins of IMAP and POP3.  It can open no mailbox
+ * and holds no directory password; all it may write is unnamed spool files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "gateway/gw_imap.h"
+#include "gateway/gw_pop3.h"
 #include "gateway/gw_smtp.h"
 #include "gateway/gw_tls.h"
 #include "lib/proc.h"
@@ -38,6 +39,10 @@ static const struct port {
 	    STR_INIT("* BYE [UNAVAILABLE] Too many sessions\r\n") },
 	{ "access", "listen.imaps", "proxy.imaps", GW_IMAPS, true,
 	    &gw_imap_ops },
+	{ "access", "listen.pop3", "proxy.pop3", GW_POP3, false, &gw_pop3_ops,
+	    STR_INIT("-ERR [SYS/TEMP] Too many sessions\r\n") },
+	{ "access", "listen.pop3s", "proxy.pop3s", GW_POP3S, true,
+	    &gw_pop3_ops },
 };
 
 static void

@@ -25,6 +25,7 @@ libimap_a_SOURCES = \
 	%D%/out.h %D%/out.c \
 	%D%/parse.h %D%/parse.c \
 	%D%/poison.c \
+	%D%/pop3.h %D%/pop3.c %D%/pop3_text.h %D%/pop3_text.c \
 	%D%/preamble.h %D%/preamble.c \
 	%D%/reply.c \
 	%D%/search.h %D%/search_parse.c %D%/search_match.c %D%/search_text.c \

@@ -1,5 +1,5 @@
 /*
- * gatepost-imap: IMAP for people who are already authenticated.  It sees
+ * gatepost-imap: IMAP and POP3 for people who are already authenticated.  It sees
  * clients only through access, reads mail itself and has the store change it.
  * See gatepost-imap(8).
  */

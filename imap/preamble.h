@@ -22,11 +22,11 @@
 #define PREAMBLE_MAX 2048u
 
 struct preamble {
-	struct str service; /* "imap" */
+	struct str service; /* "imap" or "pop" */
 	struct str ticket;
 	struct str client; /* address */
 	uint16_t port;
-	struct str tag; /* of LOGIN or AUTHENTICATE */
+	struct str tag; /* of LOGIN or AUTHENTICATE; pop: "+" */
 	bool tls;
 	struct str sid; /* access's session id, for logs */
 };

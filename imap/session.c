@@ -8,6 +8,7 @@
  */
 #include "imap/session.h"
 
+#include "imap/pop3.h"
 #include "imap/preamble.h"
 
 static void *
@@ -31,6 +32,7 @@ on_close(void *session)
 {
 	struct imap_session *s = session;
 
+	pop3_free(&s->pop3);
 	imap_engine_drop(s);
 	imap_view_drop(s);
 	imap_deselect(s);
@@ -49,6 +51,8 @@ on_frame(void *session, struct str in)
 
 	if (s->phase == PH_NEW)
 		return preamble_frame(in);
+	if (s->pop3 != NULL)
+		return pop3_frame(in);
 	return imap_gather_frame(&s->in, in);
 }
 
@@ -91,9 +95,18 @@ on_preamble(struct imap_session *s, struct str data)
 	}
 	s->log = log_with(s->d->log, "sid", p.sid);
 	rc = redeem(s, &p, &login);
+	if (rc != RC_OK)
+		log_warn(&s->log, "imap.ticket", KV("service", p.service),
+		    KVC("result", rc_name(rc)), KV("client", p.client));
+	if (str_eq(p.service, STR("pop"))) {
+		s->phase = PH_AUTH;
+		s->pop3 = pop3_new();
+		if (rc != RC_OK)
+			return pop3_refuse(s, rc);
+		netd_set_class(s->c, true);
+		return pop3_begin(s, login, p.client);
+	}
 	if (rc != RC_OK) {
-		log_warn(&s->log, "imap.ticket", KVC("result", rc_name(rc)),
-		    KV("client", p.client));
 		imap_out_str(&s->out, p.tag);
 		imap_out_str(&s->out,
 		    rc == RC_TEMP
@@ -212,6 +225,8 @@ on_unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 	struct imap_session *s = session;
 
 	(void)c;
+	if (s->pop3 != NULL)
+		return pop3_unit(s, u);
 	switch (u->kind) {
 	case UNIT_OPEN:
 		return NEXT_INPUT;

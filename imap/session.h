@@ -121,6 +121,7 @@ struct imap_box {
 	struct imap_watch watch;
 };
 
+struct pop3;        /* imap/pop3.h */
 struct imap_append; /* imap/cmd_append.c */
 struct imap_spool;  /* imap/upload.h */
 
@@ -138,6 +139,7 @@ struct imap_session {
 	struct arena mem, unit;
 	struct store_view *rv; /* see imap_view_of_store */
 	struct imap_cur cur;
+	struct pop3 *pop3;          /* not NULL: it speaks POP3 */
 	struct imap_append *append; /* an upload that is under way */
 	struct str refused;         /* reply for a command being skipped */
 	char *idle_tag;             /* IDLE is running */

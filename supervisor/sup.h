@@ -36,7 +36,7 @@ struct sup_role {
 	bool master_key;
 	bool kerberos;            /* gets the environment of libkrb5 */
 	const char *peers;        /* roles that talk to it */
-	const char *listeners[5]; /* names of TCP listeners */
+	const char *listeners[8]; /* names of TCP listeners */
 	unsigned stop_rank;       /* stopped in this order */
 };
 

@@ -38,6 +38,10 @@ static const struct {
 	    offsetof(struct conf, listen_imap) },
 	{ "listen_imaps", "listen.imaps", "proxy.imaps", "imaps",
 	    offsetof(struct conf, listen_imaps) },
+	{ "listen_pop3", "listen.pop3", "proxy.pop3", "pop3",
+	    offsetof(struct conf, listen_pop3) },
+	{ "listen_pop3s", "listen.pop3s", "proxy.pop3s", "pop3s",
+	    offsetof(struct conf, listen_pop3s) },
 };
 
 union address {

@@ -60,7 +60,7 @@ const struct sup_role sup_roles[] = {
 	    .tls = true,
 	    .peers = "",
 	    .listeners = { "listen.submission", "listen.submissions",
-		"listen.imap", "listen.imaps" },
+		"listen.imap", "listen.imaps", "listen.pop3", "listen.pop3s" },
 	    .stop_rank = 0,
 	},
 };

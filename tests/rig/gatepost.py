@@ -17,14 +17,16 @@ import tempfile
 
 from .ca import Certificates
 from .imap import Imap
+from .pop3 import Pop3
 from .proc import Daemon, RigError, free_ports, run, wait_until
 from .smtp import Smtp
 from .wire import Wire
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-LISTENERS = ("smtp", "submission", "submissions", "imap", "imaps")
-TLS_LISTENERS = ("submissions", "imaps")
+LISTENERS = ("smtp", "submission", "submissions", "imap", "imaps", "pop3",
+             "pop3s")
+TLS_LISTENERS = ("submissions", "imaps", "pop3s")
 COMPLAINTS = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
     r"Assertion .* failed|panic: ).*$", re.M)
@@ -168,7 +170,7 @@ class Gatepost:
         try:
             with Wire("127.0.0.1", self.ports[name], tls_ca=ca,
                       patience=GREETING) as wire:
-                return wire.line()[:4] in (b"220 ", b"* OK")
+                return wire.line()[:4] in (b"220 ", b"* OK", b"+OK ")
         except (OSError, RigError):
             return False
 
@@ -302,6 +304,20 @@ class Gatepost:
             if not answer.ok:
                 c.close()
                 raise RigError("LOGIN %s: %r" % (user, answer))
+        return c
+
+    def pop3(self, user=None, password=None, tls="pop3s", client=None):
+        if tls == "pop3s":
+            c = Pop3("127.0.0.1", self.port(tls, client), tls_ca=self.ca,
+                     client=client)
+        else:
+            c = Pop3("127.0.0.1", self.port("pop3", client), client=client)
+            c.starttls(self.ca)
+        if user is not None:
+            said = c.login(user, password)
+            if not said.ok:
+                c.close()
+                raise RigError("PASS %s: %r" % (user, said))
         return c
 
     def subjects(self, user, password, box="INBOX"):

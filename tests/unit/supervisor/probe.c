@@ -96,7 +96,8 @@ int
 probe_main(int argc, char **argv)
 {
 	static const char *const names[] = { "listen.smtp", "listen.submission",
-		"listen.submissions", "listen.imap", "listen.imaps" };
+		"listen.submissions", "listen.imap", "listen.imaps",
+		"listen.pop3", "listen.pop3s" };
 	static const struct sandbox rules = { 0 };
 	struct probe pr = { 0 };
 	struct str s;

@@ -57,7 +57,8 @@ write_conf(struct world *w, const char *more)
 	    "listen_submission = {'127.0.0.1:0'}\n"
 	    "listen_submissions = {'127.0.0.1:0'}\n"
 	    "listen_imap = {'127.0.0.1:0'}\n"
-	    "listen_imaps = {'127.0.0.1:0'}\n%s%s",
+	    "listen_imaps = {'127.0.0.1:0'}\n"
+	    "listen_pop3 = {}\nlisten_pop3s = {'127.0.0.1:0'}\n%s%s",
 	    w->dir, w->dir, w->run, w->dir, w->log,
 	    geteuid() == 0 ? "user = nobody\n" : "", more);
 
@@ -260,7 +261,7 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 		{ "imap.0", 0, 0, 1, 0, 0 },
 		{ "imap.1", 0, 0, 1, 0, 0 },
 		{ "mx", 1, 1, 0, 0, 1 },
-		{ "access", 4, 1, 0, 0, 1 },
+		{ "access", 5, 1, 0, 0, 1 },
 	};
 	struct world *w = *state;
 	AUTO_FD fd = -1;
@@ -554,7 +555,7 @@ a_port_in_use_is_named(void **state)
 		"master_key_file = %s/master.key\nlog_file = %s\n%s"
 		"listen_imap = {'127.0.0.1:%u'}\nlisten_smtp = {}\n"
 		"listen_imaps = {}\nlisten_submission = {}\n"
-		"listen_submissions = {}\n",
+		"listen_submissions = {}\nlisten_pop3s = {}\n",
 		w->dir, w->run, w->dir, w->log,
 		geteuid() == 0 ? "user = nobody\n" : "", ntohs(sa.sin_port)));
 	refused(w, "event=listen.failed setting=listen_imap");

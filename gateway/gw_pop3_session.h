@@ -1,0 +1,48 @@
+/*
+ * gw_pop3_session - the state of one POP3 client that has not logged in,
+ * shared by the gw_pop3*.c files and by nobody else.
+ */
+#ifndef GW_POP3_SESSION_H
+#define GW_POP3_SESSION_H
+
+#include "gateway/gw_pop3.h"
+
+enum gw_pop3_sasl {
+	GP_NONE,
+	GP_PLAIN,
+	GP_STEP, /* run by the directory */
+	GP_LAST, /* done; the client acknowledges the last challenge */
+};
+
+struct gw_pop3 {
+	struct gw *gw;
+	const struct conf *conf;
+	struct netd_conn *c;
+	const struct log *log;
+	struct arena unit;  /* reset after each unit */
+	struct arena login; /* what an exchange has to remember */
+	struct str name;    /* of USER; n is 0: none */
+	enum gw_pop3_sasl sasl;
+	struct str mech, user, handle, ticket, account;
+	struct str later; /* a reply that is held back */
+	unsigned errors, failures;
+	int64_t until; /* CLOCK_MONOTONIC ns: the login must be over */
+};
+
+/* "+OK text" or "-ERR text". */
+enum next gw_pop3_ok(struct gw_pop3 *s, const char *text);
+enum next gw_pop3_err(struct gw_pop3 *s, const char *text);
+
+/* gw_pop3_auth.c */
+bool gw_pop3_secure(const struct gw_pop3 *s);
+/* "PLAIN GSSAPI": for CAPA. */
+struct str gw_pop3_mechs(struct gw_pop3 *s);
+enum next gw_pop3_user(struct gw_pop3 *s, struct str arg);
+enum next gw_pop3_pass(struct gw_pop3 *s, struct str arg);
+enum next gw_pop3_auth(struct gw_pop3 *s, struct str arg);
+/* The client's answer to a challenge, without CRLF. */
+enum next gw_pop3_sasl_line(struct gw_pop3 *s, struct str line);
+/* Forget USER and a half-done exchange. */
+void gw_pop3_reset(struct gw_pop3 *s);
+
+#endif
