@@ -16,6 +16,7 @@ fuzz_programs = \
 	%D%/dns_rdata_fuzz \
 	%D%/dot_fuzz \
 	%D%/gw_imap_fuzz \
+	%D%/gw_pop3_fuzz \
 	%D%/gw_smtp_fuzz \
 	%D%/header_fuzz \
 	%D%/headers_fuzz \
@@ -23,6 +24,7 @@ fuzz_programs = \
 	%D%/ipc_fuzz \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
+	%D%/pop3_fuzz \
 	%D%/preamble_fuzz \
 	%D%/proxy2_fuzz \
 	%D%/smtp_client_fuzz \
@@ -119,6 +121,15 @@ endif
 	tests/unit/gateway/fake_imap.h tests/unit/gateway/fake_imap.c
 %C%_gw_imap_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_gw_imap_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_gw_pop3_fuzz_SOURCES = %D%/gw_pop3_fuzz.c $(fuzz_main) \
+	tests/unit/gateway/fake_imap.h tests/unit/gateway/fake_imap.c
+%C%_gw_pop3_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_gw_pop3_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_pop3_fuzz_SOURCES = %D%/pop3_fuzz.c $(fuzz_main) \
+	tests/unit/imap/fake.h tests/unit/imap/fake_netd.c \
+	tests/unit/imap/fake_store.c
+%C%_pop3_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_pop3_fuzz_LDADD = libimap.a $(MAIL_LIBS)
 %C%_preamble_fuzz_SOURCES = %D%/preamble_fuzz.c $(fuzz_main)
 %C%_preamble_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_preamble_fuzz_LDADD = libgw.a $(MAIL_LIBS)

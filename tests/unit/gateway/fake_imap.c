@@ -23,7 +23,10 @@ void
 fake_imap_init(struct fake_imap *f)
 {
 	*f = (struct fake_imap){
-		.has_tls = true, .ip = STR("192.0.2.7"), .relay_fd = -1
+		.ops = &gw_imap_ops,
+		.has_tls = true,
+		.ip = STR("192.0.2.7"),
+		.relay_fd = -1,
 	};
 	f->conf = (struct conf){ .hostname = "mail.example.org",
 		.directory_timeout_ms = 1000,
@@ -49,18 +52,18 @@ fake_imap_free(struct fake_imap *f)
 static bool
 give(struct fake_imap *f, void *s, struct netd_conn *c, struct netd_unit u)
 {
-	enum next next = gw_imap_ops.unit(s, c, &u);
+	enum next next = f->ops->unit(s, c, &u);
 
 	while (next == NEXT_WAIT && c->wake_in > 0) {
 		f->delay = MAX(f->delay, c->wake_in);
 		c->wake_in = 0;
-		next = gw_imap_ops.unit(
+		next = f->ops->unit(
 		    s, c, &(struct netd_unit){ .kind = UNIT_WAKE });
 	}
 	if (next == NEXT_TLS && c->in.n == 0) {
 		f->tls = true;
-		next = gw_imap_ops.unit(
-		    s, c, &(struct netd_unit){ .kind = UNIT_TLS });
+		next =
+		    f->ops->unit(s, c, &(struct netd_unit){ .kind = UNIT_TLS });
 	}
 	f->end = next;
 	return next == NEXT_INPUT;
@@ -74,7 +77,7 @@ fake_imap_run(struct fake_imap *f, struct str input, size_t step)
 	void *s;
 
 	f->gw.imap_path = f->path;
-	s = gw_imap_ops.open(&f->gw, &c);
+	s = f->ops->open(&f->gw, &c);
 	buf_init(&c.in, 1u << 20);
 	go = give(f, s, &c, (struct netd_unit){ .kind = UNIT_OPEN });
 	for (size_t at = 0; at < input.n; at += MIN(step, input.n - at)) {
@@ -82,7 +85,7 @@ fake_imap_run(struct fake_imap *f, struct str input, size_t step)
 
 		must(buf_add(&c.in, str_sub(input, at, step)));
 		while (go && c.in.n &&
-		       (n = gw_imap_ops.frame(s, buf_str(&c.in))) > 0) {
+		       (n = f->ops->frame(s, buf_str(&c.in))) > 0) {
 			/* A copy of the exact size, for the sanitizer. */
 			char *p = xmalloc(n);
 
@@ -97,7 +100,7 @@ fake_imap_run(struct fake_imap *f, struct str input, size_t step)
 	}
 	if (f->end == NEXT_RELAY)
 		must(buf_add(&f->sent, buf_str(&c.in)));
-	gw_imap_ops.close(s);
+	f->ops->close(s);
 	buf_free(&c.in);
 }
 

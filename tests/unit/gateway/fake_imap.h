@@ -1,5 +1,5 @@
 /*
- * fake_imap - netd and the directory for the tests of the IMAP login front,
+ * fake_imap - netd and the directory for the tests of the login fronts,
  * in one thread; imap itself is a real UNIX socket that the test listens on.
  *
  * People: "ann" with the password "secret"; by GSSAPI whoever says "step" and
@@ -12,6 +12,7 @@
 
 struct fake_imap {
 	/* what the test sets */
+	const struct netd_ops *ops; /* gw_imap_ops, or gw_pop3_ops */
 	bool has_tls, tls;
 	struct str ip;
 	enum rc mechs_rc;

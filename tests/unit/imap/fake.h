@@ -61,6 +61,8 @@ uint32_t fake_deliver(
 void fake_connect(struct fake_world *w, struct fake_client *cl);
 /* Up to the preamble's answer, which stays in the output. */
 void fake_connect_raw(struct fake_world *w, struct fake_client *cl);
+/* The same for POP3. */
+void fake_connect_pop(struct fake_world *w, struct fake_client *cl);
 void fake_disconnect(struct fake_client *cl);
 /* Input in pieces of `piece` bytes; everything that follows from it is run. */
 void fake_send(struct fake_client *cl, struct str in, size_t piece);

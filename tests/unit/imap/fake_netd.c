@@ -17,7 +17,10 @@ struct netd_waker {
 	struct netd_conn *c;
 };
 
-/* The real one is imap/preamble.c; here "GP1 TICKET TAG" CRLF will do. */
+/*
+ * The real one is imap/preamble.c; here "GP1 TICKET TAG" CRLF will do, or
+ * "GPP TICKET +" CRLF for POP3.
+ */
 size_t
 preamble_frame(struct str in)
 {
@@ -31,9 +34,11 @@ preamble_parse(struct str in, struct preamble *out)
 {
 	struct str line = str_sub(in, 0, in.n - 2);
 
-	if (!str_cut_prefix(&line, STR("GP1 ")))
+	bool pop = str_cut_prefix(&line, STR("GPP "));
+
+	if (!pop && !str_cut_prefix(&line, STR("GP1 ")))
 		return RC_BAD;
-	*out = (struct preamble){ .service = STR("imap"),
+	*out = (struct preamble){ .service = pop ? STR("pop") : STR("imap"),
 		.ticket = str_word(&line),
 		.client = STR("192.0.2.1"),
 		.tag = line,
@@ -64,7 +69,7 @@ void
 netd_set_timeout(struct netd_conn *c, int ms)
 {
 	(void)c;
-	assert(ms >= 1800000);
+	assert(ms >= 600000);
 }
 
 void
@@ -143,8 +148,8 @@ run_input(struct netd_conn *c)
 	}
 }
 
-void
-fake_connect_raw(struct fake_world *w, struct fake_client *cl)
+static void
+connect_raw(struct fake_world *w, struct fake_client *cl, struct str preamble)
 {
 	struct netd_conn *c = xcalloc(1, sizeof(*c));
 
@@ -156,7 +161,19 @@ fake_connect_raw(struct fake_world *w, struct fake_client *cl)
 	c->session = imap_session_ops.open(&w->d, c);
 	give(c, UNIT_OPEN, STR(""));
 	*cl = (struct fake_client){ w, c };
-	fake_send(cl, STR("GP1 t1cket a0\r\n"), SIZE_MAX);
+	fake_send(cl, preamble, SIZE_MAX);
+}
+
+void
+fake_connect_raw(struct fake_world *w, struct fake_client *cl)
+{
+	connect_raw(w, cl, STR("GP1 t1cket a0\r\n"));
+}
+
+void
+fake_connect_pop(struct fake_world *w, struct fake_client *cl)
+{
+	connect_raw(w, cl, STR("GPP t1cket +\r\n"));
 }
 
 void

@@ -205,7 +205,8 @@ dir_ticket_redeem(struct dir_client *d, struct arena *a, struct str ticket,
 	(void)a, (void)dl;
 	if (d->w->ticket != RC_OK)
 		return d->w->ticket;
-	if (!str_eq(ticket, STR("t1cket")) || !str_eq(service, STR("imap")))
+	if (!str_eq(ticket, STR("t1cket")) ||
+	    (!str_eq(service, STR("imap")) && !str_eq(service, STR("pop"))))
 		return RC_DENY;
 	out->id = STR("5f0e1c9a-0000-4000-8000-000000000001");
 	out->login = STR("ann");
