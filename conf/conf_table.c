@@ -135,8 +135,8 @@ const struct conf_row conf_rows[] = {
 	VALUE(ldap_principal, CONF_TEXT, RESTART, "",
 	    "Principal for gssapi. Empty: the first of the keytab."),
 	VALUE(keytab, CONF_PATH, RESTART, "",
-	    "Our service keys, imap/HOSTNAME and smtp/HOSTNAME, for logins by "
-	    "Kerberos."),
+	    "Our service keys, imap/HOSTNAME, pop/HOSTNAME and smtp/HOSTNAME, "
+	    "for logins by Kerberos."),
 	VALUE(krb5_config, CONF_PATH, RESTART, "",
 	    "Kerberos configuration. Empty: the system's."),
 	VALUE(realm, CONF_TEXT, RESTART, "",

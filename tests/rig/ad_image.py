@@ -211,7 +211,8 @@ class Image:
         net = Net(creds, self.lp)
         for name, principals in (
                 ("reader", ["svc-mail"]),
-                ("host", ["imap/" + ad.MAIL_HOST, "smtp/" + ad.MAIL_HOST])):
+                ("host", [s + ad.MAIL_HOST
+                          for s in ("imap/", "smtp/", "pop/")])):
             for principal in principals:
                 net.export_keytab(
                     keytab=os.path.join(folder, name + ".keytab"),

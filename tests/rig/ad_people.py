@@ -92,7 +92,8 @@ def people():
                userAccountControl=str(NEVER_EXPIRES),
                userPrincipalName=None,
                servicePrincipalName=["imap/" + MAIL_HOST,
-                                     "smtp/" + MAIL_HOST],
+                                     "smtp/" + MAIL_HOST,
+                                     "pop/" + MAIL_HOST],
                **{"msDS-SupportedEncryptionTypes": "24"}),
     ]
     by = {p["sAMAccountName"]: p for p in out}

@@ -100,6 +100,13 @@ def test_kerberos_ticket_over_submission(ad, dc, tmp_path):
     assert "by ticket" in ad.subjects("bob", dc.password)
 
 
+def test_kerberos_ticket_over_pop3(ad, dc, tmp_path):
+    env = dc.ticket("alice", str(tmp_path / "cc"))
+    out = curl(ad, dc, "pop3s", "pop", env=env)
+    assert "< +OK Logged in" in out
+    ad.wait_log(r"login\.ok .*mech=GSSAPI service=pop ")
+
+
 def test_a_ticket_of_a_disabled_account(ad, dc, tmp_path):
     """The ticket is still good at the KDC; the directory says no."""
     dc.add_user("leaver")
@@ -120,7 +127,8 @@ def test_no_ticket(ad, dc, tmp_path):
 
 
 def curl(gp, dc, scheme, service, *args, env, check=True):
-    port = gp.ports[{"imaps": "imaps", "smtps": "submissions"}[scheme]]
+    port = gp.ports[{"imaps": "imaps", "smtps": "submissions",
+                     "pop3s": "pop3s"}[scheme]]
     return run(["curl", "-sv", "--insecure", "--max-time", "60",
                 "--resolve", "%s:%d:127.0.0.1" % (dc.mail_host, port),
                 "--login-options", "AUTH=GSSAPI", "-u", ":",
