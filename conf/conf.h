@@ -51,6 +51,8 @@ struct conf {
 	struct conf_list listen_imaps;
 	struct conf_list listen_pop3;
 	struct conf_list listen_pop3s;
+	struct conf_list listen_lmtp; /* or an absolute path: a UNIX socket */
+	struct conf_list lmtp_users;  /* who may connect to the latter */
 	/* those of them whose clients come through a balancer */
 	struct conf_list proxy_listeners;
 	struct conf_list proxy_networks; /* of the balancers, lib/net.h */

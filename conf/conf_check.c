@@ -94,6 +94,7 @@ listeners(const struct conf *c, size_t i, const char **setting)
 		{ "listen_imaps", &c->listen_imaps },
 		{ "listen_pop3", &c->listen_pop3 },
 		{ "listen_pop3s", &c->listen_pop3s },
+		{ "listen_lmtp", &c->listen_lmtp },
 	};
 
 	if (i >= COUNT(all))

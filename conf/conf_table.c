@@ -92,6 +92,13 @@ const struct conf_row conf_rows[] = {
 	VALUE(
 	    listen_pop3, CONF_LISTENS, RESTART, "*:110", "POP3 with STARTTLS."),
 	VALUE(listen_pop3s, CONF_LISTENS, RESTART, "*:995", "POP3 inside TLS."),
+	VALUE(listen_lmtp, CONF_PLACES, RESTART, "",
+	    "LMTP from another mail server on this machine or network, which "
+	    "hands over mail for people who are here; a path is a UNIX "
+	    "socket."),
+	VALUE(lmtp_users, CONF_TEXTS, RESTART, "root postfix Debian-exim",
+	    "Users of this machine who may connect to the UNIX sockets of "
+	    "listen_lmtp. Those that do not exist count for nothing."),
 
 	VALUE(proxy_listeners, CONF_LISTENS, RESTART, "",
 	    "Those of the listeners, written in the same way, whose clients "

@@ -27,6 +27,7 @@ enum conf_type {
 	CONF_HOSTS,
 	CONF_PATHS,
 	CONF_LISTENS,
+	CONF_PLACES,  /* as CONF_LISTENS, or an absolute path */
 	CONF_URLS,    /* ldap://, ldaps://, ldapi:// */
 	CONF_NETS,    /* lib/net.h: "192.0.2.0/24", "2001:db8::1" */
 	CONF_SERVERS, /* addresses with @port or not */

@@ -35,6 +35,7 @@ type_name(const struct conf_row *row)
 		[CONF_HOSTS] = "list of domains",
 		[CONF_PATHS] = "list of absolute paths",
 		[CONF_LISTENS] = "list of ADDRESS:PORT",
+		[CONF_PLACES] = "list of ADDRESS:PORT or absolute paths",
 		[CONF_URLS] = "list of URLs",
 		[CONF_NETS] = "list of networks",
 		[CONF_SERVERS] = "list of addresses",

@@ -226,6 +226,13 @@ conf_value_check(
 			*why = STR("must be ADDRESS:PORT, [V6ADDRESS]:PORT "
 				   "or *:PORT");
 		break;
+	case CONF_PLACES:
+		if (v.n > 0 && v.p[0] == '/'
+			? v.n > 100
+			: conf_listen_parse(v, &l) != RC_OK)
+			*why = STR("must be ADDRESS:PORT, or an absolute path "
+				   "of at most 100 bytes");
+		break;
 	case CONF_URLS:
 		if (!is_url(v))
 			*why = STR("must be a URL like ldap://dc1.example.org");

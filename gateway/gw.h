@@ -26,6 +26,7 @@ enum gw_port {
 	GW_IMAPS,
 	GW_POP3,
 	GW_POP3S,
+	GW_LMTP,
 };
 
 #define GW_MECHS_MAX 256u

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,12 +15,15 @@
 #include "gateway/gw_tls.h"
 #include "lib/proc.h"
 
-#define LISTENERS_MAX 64u
-#define UNIT_MAX      (128u << 10)
-#define BACKEND_CONNS 64u
+#define LISTENERS_MAX  64u
+#define UNIT_MAX       (128u << 10)
+#define BACKEND_CONNS  64u
+#define LMTP_USERS_MAX 64u
 
 struct main {
 	struct gw gw;
+	uid_t uids[LMTP_USERS_MAX]; /* lmtp_users */
+	size_t nuids;
 	struct netd *netd;
 };
 
@@ -31,6 +35,7 @@ static const struct port {
 	struct str busy; /* nobody reads it where TLS comes first */
 } ports[] = {
 	{ "mx", "listen.smtp", "proxy.smtp", GW_MX, false, &gw_smtp_ops },
+	{ "mx", "listen.lmtp", "proxy.lmtp", GW_LMTP, false, &gw_smtp_ops },
 	{ "access", "listen.submission", "proxy.submission", GW_SUBMISSION,
 	    false, &gw_smtp_ops, STR_INIT("421 4.3.2 Too many sessions\r\n") },
 	{ "access", "listen.submissions", "proxy.submissions", GW_SUBMISSIONS,
@@ -135,6 +140,21 @@ take_listeners(struct proc *p, struct gw *gw, struct netd_listener *l)
 	return n;
 }
 
+/* Before the sandbox closes: /etc/passwd is out of reach in it. */
+static void
+find_users(struct main *m, struct proc *p)
+{
+	const struct conf_list *names = &p->conf->lmtp_users;
+
+	m->uids[m->nuids++] = getuid(); /* so that the list is never empty */
+	for (size_t i = 0; i < names->n && m->nuids < COUNT(m->uids); i++) {
+		const struct passwd *user = getpwnam(names->v[i]);
+
+		if (user != NULL)
+			m->uids[m->nuids++] = user->pw_uid;
+	}
+}
+
 static struct netd *
 serve(struct proc *p, struct main *m, struct tls_ctx *tls)
 {
@@ -164,6 +184,8 @@ serve(struct proc *p, struct main *m, struct tls_ctx *tls)
 		.tls = tls,
 	};
 
+	nc.peer_uids = m->uids;
+	nc.npeer_uids = m->nuids;
 	if (net_list_parse(&a, conf->proxy_networks.v, conf->proxy_networks.n,
 		&nc.proxy_from) != RC_OK)
 		panic("proxy_networks: unchecked");
@@ -187,6 +209,7 @@ main(int argc, char **argv)
 	pthread_mutex_init(&m.gw.lock, NULL);
 	m.gw.spool_dir = str_fmt(&a, "%s/spool", p.conf->run_dir).p;
 	write[0] = m.gw.spool_dir;
+	find_users(&m, &p);
 	ipc_in_init(&in, &p.start);
 	if (gw_tls_load(&p.log, &in, &tls) == RC_BAD)
 		return 78;

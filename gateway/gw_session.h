@@ -78,6 +78,8 @@ struct gw_smtp {
 	struct netd_conn *c;
 	const struct log *log;
 	bool submission;
+	bool lmtp;       /* RFC 2033: for people who are here, nobody else */
+	unsigned finals; /* LMTP: how often the next reply is to be said */
 	enum gw_phase phase;
 	bool esmtp;
 	bool skipping; /* an over-long line is being read */

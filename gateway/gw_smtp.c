@@ -26,6 +26,8 @@ enum {
 	F_ALONE = 2, /* takes no argument */
 	F_QUICK = 4, /* asks nobody: the reactor may run it */
 	F_MX = 8,    /* the same, on the mx only */
+	F_LMTP = 16, /* LMTP only */
+	F_SMTP = 32, /* not in LMTP */
 };
 
 static const struct verb {
@@ -34,8 +36,9 @@ static const struct verb {
 	unsigned flags;
 	enum next (*run)(struct gw_smtp *, struct str arg);
 } verbs[] = {
-	{ STR_INIT("EHLO"), PH_ANY, F_CLEAR | F_MX, on_ehlo },
-	{ STR_INIT("HELO"), PH_ANY, F_CLEAR | F_QUICK, on_helo },
+	{ STR_INIT("EHLO"), PH_ANY, F_CLEAR | F_MX | F_SMTP, on_ehlo },
+	{ STR_INIT("HELO"), PH_ANY, F_CLEAR | F_QUICK | F_SMTP, on_helo },
+	{ STR_INIT("LHLO"), PH_ANY, F_LMTP, on_ehlo },
 	{ STR_INIT("MAIL"), PH_READY, F_MX, on_mail },
 	{ STR_INIT("RCPT"), PH_MAIL | PH_RCPT, 0, on_rcpt },
 	{ STR_INIT("DATA"), PH_RCPT, F_ALONE | F_QUICK, gw_on_data },
@@ -45,7 +48,7 @@ static const struct verb {
 	{ STR_INIT("VRFY"), PH_ANY, F_QUICK, on_vrfy },
 	{ STR_INIT("HELP"), PH_ANY, F_CLEAR | F_QUICK, on_help },
 	{ STR_INIT("QUIT"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK, on_quit },
-	{ STR_INIT("STARTTLS"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK,
+	{ STR_INIT("STARTTLS"), PH_ANY, F_CLEAR | F_ALONE | F_QUICK | F_SMTP,
 	    on_starttls },
 	{ STR_INIT("AUTH"), PH_ANY, F_CLEAR, gw_on_auth },
 	/* RFC 5321 section 4.2.4: known, and not for us. */
@@ -68,8 +71,11 @@ gw_reply(struct gw_smtp *s, int code, const char *status, const char *text)
 	    status ? str_fmt(&s->unit, "%d %s %s\r\n", code, status, text)
 		   : str_fmt(&s->unit, "%d %s\r\n", code, text);
 
-	if (netd_write(s->c, line) != RC_OK)
-		return NEXT_ABORT;
+	/* RFC 2033 section 4.2: after the dot, one for each recipient. */
+	for (unsigned i = 0; i < MAX(s->finals, 1u); i++)
+		if (netd_write(s->c, line) != RC_OK)
+			return NEXT_ABORT;
+	s->finals = 0;
 	if (code == 421 || code == 221)
 		return NEXT_CLOSE;
 	/* A 4xx is our trouble and no fault of the client's. */
@@ -115,7 +121,7 @@ announce(struct gw_smtp *s, struct buf *b)
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
 	    "250-CHUNKING\r\n",
 	    s->conf->hostname, (unsigned long long)s->conf->message_size_max);
-	if (rc == RC_OK && netd_has_tls(s->c) && !netd_is_tls(s->c))
+	if (rc == RC_OK && !s->lmtp && netd_has_tls(s->c) && !netd_is_tls(s->c))
 		rc = buf_add(b, STR("250-STARTTLS\r\n"));
 	if (rc == RC_OK && mechs.n)
 		rc = buf_fmt(b, "250-AUTH %.*s\r\n", STRF(mechs));
@@ -300,7 +306,8 @@ static enum next
 out_of_order(struct gw_smtp *s, const struct verb *v)
 {
 	if (s->phase == PH_START)
-		return gw_reply(s, 503, "5.5.1", "Say EHLO first");
+		return gw_reply(s, 503, "5.5.1",
+		    s->lmtp ? "Say LHLO first" : "Say EHLO first");
 	if (v->run == gw_on_data && s->phase == PH_MAIL)
 		return gw_reply(s, 554, "5.5.1", "No valid recipients");
 	if (v->run == on_mail)
@@ -323,7 +330,7 @@ command(struct gw_smtp *s, struct str line)
 {
 	const struct verb *v = find_verb(str_word(&line));
 
-	if (v == NULL)
+	if (v == NULL || (v->flags & (s->lmtp ? F_SMTP : F_LMTP)))
 		return gw_reply(s, 500, "5.5.2", "Command not recognised");
 	if (s->submission && !netd_is_tls(s->c) && netd_has_tls(s->c) &&
 	    !(v->flags & F_CLEAR))
@@ -389,6 +396,33 @@ data_unit(struct gw_smtp *s, struct str in)
 	}
 }
 
+/* Whoever speaks LMTP is believed much: not just anybody. */
+static bool
+may_speak_lmtp(const struct gw_smtp *s)
+{
+	struct net_addr ip;
+
+	/* On a UNIX socket netd has looked at lmtp_users. */
+	return netd_peer_ip(s->c).n == 0 ||
+	       (net_addr_parse(netd_peer_ip(s->c), &ip) == RC_OK &&
+		   net_is_loopback(&ip));
+}
+
+static enum next
+open_reply(struct gw_smtp *s)
+{
+	if (s->lmtp && !may_speak_lmtp(s)) {
+		log_warn(
+		    s->log, "lmtp.stranger", KV("client", netd_peer_ip(s->c)));
+		return gw_reply(s, 421, "4.7.1", "LMTP is not for you");
+	}
+	return netd_write(s->c,
+		   str_fmt(&s->unit, "220 %s %s Gatepost\r\n",
+		       s->conf->hostname, s->lmtp ? "LMTP" : "ESMTP")) == RC_OK
+		   ? NEXT_INPUT
+		   : NEXT_ABORT;
+}
+
 static enum next
 unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 {
@@ -398,11 +432,7 @@ unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 	(void)c;
 	switch (u->kind) {
 	case UNIT_OPEN:
-		next = netd_write(
-			   s->c, str_fmt(&s->unit, "220 %s ESMTP Gatepost\r\n",
-				     s->conf->hostname)) == RC_OK
-			   ? NEXT_INPUT
-			   : NEXT_ABORT;
+		next = open_reply(s);
 		break;
 	case UNIT_DATA:
 		next = data_unit(s, u->data);
@@ -495,7 +525,8 @@ session_open(void *ctx, struct netd_conn *c)
 	s->conf = gw_conf(gw);
 	s->c = c;
 	s->log = netd_log(c);
-	s->submission = netd_tag(c) != GW_MX;
+	s->lmtp = netd_tag(c) == GW_LMTP;
+	s->submission = netd_tag(c) != GW_MX && !s->lmtp;
 	s->phase = PH_START;
 	gw_body_init(&s->tx.body, gw, s->conf->memory_body_max);
 	netd_set_timeout(c, (int)s->conf->smtp_timeout_s * 1000);

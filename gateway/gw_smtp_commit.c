@@ -116,6 +116,7 @@ write_trace(struct gw_smtp *s)
 		.rcpt = tx->nrcpt == 1 ? tx->rcpt[0].address : STR(""),
 		.esmtp = s->esmtp,
 		.authenticated = s->authenticated,
+		.lmtp = s->lmtp,
 		.when = { tx->received_at, 0 },
 	};
 	AUTO_BUF b = { 0 };

@@ -82,6 +82,7 @@ static enum next
 complete(struct gw_smtp *s, bool bare)
 {
 	s->phase = PH_READY; /* for gw_tx_reset on each way out */
+	s->finals = s->lmtp ? (unsigned)s->tx.nrcpt : 1;
 	if (bare) {
 		log_info(s->log, "message.bare_line_end",
 		    KV("from", s->tx.from), KV("client", netd_peer_ip(s->c)));

@@ -77,6 +77,10 @@ add_from(struct buf *out, const struct mail_received *r)
 
 	if (helo.n == 0)
 		helo = STR("unknown");
+	/* Through a UNIX socket: on this machine. */
+	if (ip.n == 0)
+		return buf_fmt(
+		    out, "Received: from %.*s (local)\r\n", STRF(helo));
 	if (dns.n == 0)
 		dns = STR("unknown");
 	return buf_fmt(out, "Received: from %.*s (%.*s [%s%.*s])\r\n",

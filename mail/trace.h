@@ -19,7 +19,7 @@
 
 struct mail_received {
 	struct str helo;       /* as the client said it; empty: unknown */
-	struct str client_ip;  /* "192.0.2.1", "2001:db8::1", no brackets */
+	struct str client_ip;  /* "192.0.2.1", "2001:db8::1"; empty: local */
 	struct str client_dns; /* verified reverse name, or empty */
 	struct str by;         /* our host name */
 	struct str id;         /* our queue or session id */

@@ -42,12 +42,15 @@ static const struct {
 	    offsetof(struct conf, listen_pop3) },
 	{ "listen_pop3s", "listen.pop3s", "proxy.pop3s", "pop3s",
 	    offsetof(struct conf, listen_pop3s) },
+	{ "listen_lmtp", "listen.lmtp", "proxy.lmtp", "lmtp",
+	    offsetof(struct conf, listen_lmtp) },
 };
 
 union address {
 	struct sockaddr sa;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
+	struct sockaddr_un un;
 };
 
 static socklen_t
@@ -149,6 +152,53 @@ add_tcp(struct sup *s, size_t which, const struct conf_listen *l, int family,
 	return RC_OK;
 }
 
+/* With `ours`, for the group that our processes share. */
+static int
+listen_at(struct sup *s, struct str path, mode_t mode, bool ours)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	AUTO_FD fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (path.n >= sizeof(sa.sun_path)) {
+		log_error(&s->log, "listen.path", KV("path", path));
+		return -1;
+	}
+	memcpy(sa.sun_path, path.p, path.n + 1);
+	if ((unlink(path.p) < 0 && errno != ENOENT) || fd < 0 ||
+	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    (ours && lchown(path.p, (uid_t)-1, s->group) < 0) ||
+	    chmod(path.p, mode) < 0 || listen(fd, BACKLOG) < 0) {
+		log_error(
+		    &s->log, "listen.failed", KV("path", path), KVE(errno));
+		return -1;
+	}
+	return take(&fd);
+}
+
+/* Anybody may knock; who is let in, the process finds out (SO_PEERCRED). */
+static enum rc
+add_path(struct sup *s, size_t which, const char *path)
+{
+	int fd;
+
+	if (s->nlisteners == SUP_LISTENERS_MAX) {
+		log_error(&s->log, "listen.too_many",
+		    KVC("setting", tcp[which].setting),
+		    KVU("max", SUP_LISTENERS_MAX));
+		return RC_BAD;
+	}
+	fd = listen_at(s, str_c(path), 0666, false);
+	if (fd < 0)
+		return RC_BAD;
+	s->listeners[s->nlisteners++] = (struct sup_listener){
+		tcp[which].name,
+		tcp[which].name,
+		fd,
+	};
+	return RC_OK;
+}
+
 enum rc
 sup_listen_tcp(struct sup *s)
 {
@@ -162,6 +212,10 @@ sup_listen_tcp(struct sup *s)
 			const char *text = list->v[k];
 			struct conf_listen l;
 
+			if (text[0] == '/') {
+				rc = add_path(s, i, text);
+				continue;
+			}
 			rc = conf_listen_parse(str_c(text), &l);
 			if (rc == RC_OK && !l.v6)
 				rc = add_tcp(s, i, &l, AF_INET, text);
@@ -175,26 +229,8 @@ sup_listen_tcp(struct sup *s)
 int
 sup_listen_unix(struct sup *s, const char *name, mode_t mode)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct str path = str_fmt(&s->a, "%s/%s", s->conf->run_dir, name);
-	AUTO_FD fd =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (path.n >= sizeof(sa.sun_path)) {
-		log_error(&s->log, "listen.path", KV("path", path));
-		return -1;
-	}
-	memcpy(sa.sun_path, path.p, path.n + 1);
-	if ((unlink(path.p) < 0 && errno != ENOENT) || fd < 0 ||
-	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    (geteuid() == 0 && mode != 0600 &&
-		lchown(path.p, (uid_t)-1, s->group) < 0) ||
-	    chmod(path.p, mode) < 0 || listen(fd, BACKLOG) < 0) {
-		log_error(
-		    &s->log, "listen.failed", KV("path", path), KVE(errno));
-		return -1;
-	}
-	return take(&fd);
+	return listen_at(s, str_fmt(&s->a, "%s/%s", s->conf->run_dir, name),
+	    mode, geteuid() == 0 && mode != 0600);
 }
 
 enum rc
@@ -225,6 +261,9 @@ put_port(struct buf *b, int fd, bool first)
 
 	if (getsockname(fd, &a.sa, &n) < 0)
 		return RC_TEMP;
+	if (a.sa.sa_family == AF_UNIX)
+		return buf_fmt(b, "%s{\"path\": \"%s\"}", first ? "" : ", ",
+		    a.un.sun_path);
 	v6 = a.sa.sa_family == AF_INET6;
 	inet_ntop(a.sa.sa_family,
 	    v6 ? (const void *)&a.v6.sin6_addr : (const void *)&a.v4.sin_addr,

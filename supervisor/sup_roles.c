@@ -51,7 +51,7 @@ const struct sup_role sup_roles[] = {
 	    .program = "gatepost-gateway",
 	    .tls = true,
 	    .peers = "",
-	    .listeners = { "listen.smtp" },
+	    .listeners = { "listen.smtp", "listen.lmtp" },
 	    .stop_rank = 0,
 	},
 	{

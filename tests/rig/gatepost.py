@@ -19,13 +19,13 @@ from .ca import Certificates
 from .imap import Imap
 from .pop3 import Pop3
 from .proc import Daemon, RigError, free_ports, run, wait_until
-from .smtp import Smtp
+from .smtp import Lmtp, Smtp
 from .wire import Wire
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 LISTENERS = ("smtp", "submission", "submissions", "imap", "imaps", "pop3",
-             "pop3s")
+             "pop3s", "lmtp")
 TLS_LISTENERS = ("submissions", "imaps", "pop3s")
 COMPLAINTS = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
@@ -86,6 +86,8 @@ class Gatepost:
         for name, port in self.ports.items():
             self.settings["listen_" + name] = [
                 "127.0.0.1:%d" % p for p in (port, self.proxy_ports[name])]
+        self.lmtp_path = self._path("run/lmtp")
+        self.settings["listen_lmtp"].append(self.lmtp_path)
         self.settings["proxy_listeners"] = [
             "127.0.0.1:%d" % p for p in self.proxy_ports.values()]
         if ldif:
@@ -273,6 +275,12 @@ class Gatepost:
 
     def smtp(self, client=None, **kw):
         return Smtp("127.0.0.1", self.port("smtp", client), client=client,
+                    **kw)
+
+    def lmtp(self, unix=False, client=None, **kw):
+        if unix:
+            return Lmtp(self.lmtp_path, **kw)
+        return Lmtp("127.0.0.1", self.port("lmtp", client), client=client,
                     **kw)
 
     def submission(self, user=None, password=None, tls="submissions",

@@ -125,6 +125,24 @@ class Smtp(Wire):
         return last
 
 
+class Lmtp(Smtp):
+    """RFC 2033: as many replies to the data as there were recipients."""
+    def __init__(self, host, port=None, hello="client.test", **kw):
+        super().__init__(host, port, hello=None, **kw)
+        if hello and self.greeting.code == 220:
+            self.must("LHLO " + hello)
+
+    def lmtp(self, sender, recipients, body):
+        """The replies of the RCPTs and those to the data."""
+        self.must("MAIL FROM:<%s>" % sender)
+        rcpts = [self.cmd("RCPT TO:<%s>" % r) for r in recipients]
+        taken = sum(r.code == 250 for r in rcpts)
+        first = self.data(body)
+        if taken == 0:
+            return rcpts, [first]
+        return rcpts, [first] + [self.reply() for _ in range(taken - 1)]
+
+
 def message(sender, to, subject, text="Hello.\n", **headers):
     lines = ["From: " + sender, "To: " + to, "Subject: " + subject,
              "Date: Mon, 02 Nov 2026 10:00:00 +0000",

@@ -32,10 +32,15 @@ class Wire:
     def __init__(self, host, port, tls_ca=None, tls_name=None, source=None,
                  patience=PATIENCE, client=None):
         self.host = host
-        self.sock = socket.create_connection(
-            (host, port), patience,
-            source_address=(source, 0) if source else None)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if host.startswith("/"):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(patience)
+            self.sock.connect(host)
+        else:
+            self.sock = socket.create_connection(
+                (host, port), patience,
+                source_address=(source, 0) if source else None)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
         self.sent = self.received = b""  # the transcript, for failures
         if client:

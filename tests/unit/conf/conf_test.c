@@ -121,6 +121,11 @@ errors_name_file_line_setting_and_rule(void **state)
 		    "t.conf:5: proxy_networks: must be a network like "
 		    "192.0.2.0/24 or 2001:db8::/32, or an address, not "
 		    "\"10.0.0.1/8\"" },
+		{ GOOD "listen_lmtp = {'lmtp.sock'}\n",
+		    "t.conf:5: listen_lmtp: must be ADDRESS:PORT, or an "
+		    "absolute path of at most 100 bytes" },
+		{ GOOD "listen_lmtp = {'/run/lmtp', '/run/lmtp'}\n",
+		    "listen_lmtp: /run/lmtp is taken twice" },
 		{ GOOD "listen_imap = {'*:993'}\n",
 		    "listen_imaps: *:993 is taken twice" },
 		{ GOOD "attr_mail = \"a\\x01b\"\n",
@@ -209,6 +214,7 @@ a_dump_can_be_loaded_and_says_the_same(void **state)
 		[CONF_HOSTS] = "{x.example}",
 		[CONF_PATHS] = "{'/x', '/y'}",
 		[CONF_LISTENS] = "{'[::1]:0', '*:0'}",
+		[CONF_PLACES] = "{'[::1]:0', '/run/x/lmtp'}",
 		[CONF_URLS] = "{'ldaps://x:636'}",
 		[CONF_NETS] = "{'10.0.0.0/8', '2001:db8::/32', '::1'}",
 		[CONF_SERVERS] = "{'::1@65535', '192.0.2.53'}",

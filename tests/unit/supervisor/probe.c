@@ -97,7 +97,7 @@ probe_main(int argc, char **argv)
 {
 	static const char *const names[] = { "listen.smtp", "listen.submission",
 		"listen.submissions", "listen.imap", "listen.imaps",
-		"listen.pop3", "listen.pop3s" };
+		"listen.pop3", "listen.pop3s", "listen.lmtp" };
 	static const struct sandbox rules = { 0 };
 	struct probe pr = { 0 };
 	struct str s;
