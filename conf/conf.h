@@ -24,6 +24,9 @@ enum conf_profile { CONF_AD, CONF_RFC };
 enum conf_bind { CONF_BIND_GSSAPI, CONF_BIND_SIMPLE };
 enum conf_spf { CONF_SPF_OWN, CONF_SPF_LIBSPF2 };
 enum conf_smart_tls { CONF_SMART_MAY, CONF_SMART_ENCRYPT, CONF_SMART_VERIFY };
+enum conf_policy_down { CONF_DOWN_ACCEPT, CONF_DOWN_DEFER };
+enum conf_spf_fail { CONF_SPF_MARK, CONF_SPF_REJECT };
+enum conf_dmarc_reject { CONF_DMARC_JUNK, CONF_DMARC_REJECT };
 enum conf_ldap_tls { CONF_TLS_NONE, CONF_TLS_START, CONF_TLS_LDAPS };
 
 struct conf {
@@ -91,6 +94,12 @@ struct conf {
 	/* DNS */
 	struct conf_list dns_servers; /* empty: those of resolv.conf */
 	const char *dns_trust_anchor; /* file; "" = no DNSSEC */
+	/* policy */
+	bool policy;
+	unsigned policy_timeout_ms;
+	enum conf_policy_down policy_down;
+	enum conf_spf_fail spf_fail;
+	enum conf_dmarc_reject dmarc_reject;
 	/* limits */
 	uint64_t message_size_max; /* bytes */
 	unsigned recipients_max;   /* per message */

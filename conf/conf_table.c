@@ -19,6 +19,9 @@ static const char *const ldap_tls_modes[] = { "none", "starttls", "ldaps",
 static const char *const spf_engines[] = { "own", "libspf2", NULL };
 static const char *const smart_tls_modes[] = { "may", "encrypt", "verify",
 	NULL };
+static const char *const policy_downs[] = { "accept", "defer", NULL };
+static const char *const spf_fails[] = { "mark", "reject", NULL };
+static const char *const dmarc_rejects[] = { "junk", "reject", NULL };
 
 #define NOW     false
 #define RESTART true
@@ -173,6 +176,25 @@ const struct conf_row conf_rows[] = {
 	    "Connections to the directory servers for questions."),
 	NUMBER(directory_cache_ms, RESTART, "1000", 0, 1000,
 	    "How old an answer may be that is used again. 0: none is."),
+
+	VALUE(policy, CONF_BOOL, NOW, "yes",
+	    "Check mail from other servers by SPF, DKIM and DMARC, and write "
+	    "the results into Authentication-Results. Needs a DNS."),
+	NUMBER(policy_timeout_ms, NOW, "15000", 1000, 60000,
+	    "How long the check of one message may take. A slow DNS of the "
+	    "sender's is given up a second before, and counts as a temporary "
+	    "error."),
+	WORD(policy_down, NOW, policy_downs, "accept",
+	    "What to do with mail when the policy process gives no answer: "
+	    "take it unchecked, or ask the sender to come again (451)."),
+	WORD(spf_fail, NOW, spf_fails, "mark",
+	    "Mail from a client that SPF forbids to send for the domain: only "
+	    "say so in the header, or refuse it with 550 unless DMARC "
+	    "passes. Forwarded mail often fails."),
+	WORD(dmarc_reject, NOW, dmarc_rejects, "junk",
+	    "Mail that fails DMARC where the domain's owner asks for "
+	    "reject: into the mailbox Junk, or refuse it with 550. Mailing "
+	    "lists often fail."),
 
 	SIZE(message_size_max, NOW, "50M", 64 * KB, 1 * GB,
 	    "The largest message, in bytes."),
