@@ -10,4 +10,27 @@ if LIBSPF2
 libpolicy_a_SOURCES += %D%/pol_spf_libspf2.c
 endif
 libpolicy_a_SOURCES += %D%/pol_headers.h %D%/pol_headers.c
+libpolicy_a_SOURCES += \
+	%D%/pol_tags.h %D%/pol_tags.c \
+	%D%/pol_ask.h %D%/pol_ask.c \
+	%D%/pol_body.h %D%/pol_body.c \
+	%D%/pol_dkim.h %D%/pol_dkim.c \
+	%D%/pol_dmarc.h %D%/pol_dmarc.c %D%/pol_dmarc_record.c \
+	%D%/pol_author.h %D%/pol_author.c \
+	%D%/pol_check.h %D%/pol_check.c \
+	%D%/policy.h %D%/policy.c
+libpolicy_a_CPPFLAGS += $(OPENDKIM_CFLAGS)
 POLICY_LIBS = libpolicy.a $(MAIL_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS)
+
+# For the gateway: the stub, and what finds forged results.
+noinst_LIBRARIES += libpolclient.a
+libpolclient_a_SOURCES = \
+	%D%/pol_client.h %D%/pol_client.c \
+	%D%/pol_wire.h %D%/pol_wire.c \
+	%D%/pol_ares.h %D%/pol_ares.c
+
+gplibexec_PROGRAMS += gatepost-policy
+gatepost_policy_SOURCES = %D%/main.c
+gatepost_policy_LDADD = libpolicy.a libpolclient.a libmail.a $(CONF_LIBS) \
+	$(RESOLVER_LIBS) $(OPENDKIM_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS)
+dist_man_MANS += doc/gatepost-policy.8

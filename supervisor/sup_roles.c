@@ -47,6 +47,13 @@ const struct sup_role sup_roles[] = {
 	    .stop_rank = 1,
 	},
 	{
+	    .name = "policy",
+	    .program = "gatepost-policy",
+	    .service = "policy",
+	    .peers = "mx access",
+	    .stop_rank = 2,
+	},
+	{
 	    .name = "mx",
 	    .program = "gatepost-gateway",
 	    .tls = true,

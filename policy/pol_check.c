@@ -1,0 +1,362 @@
+/*
+ * Who is refused:
+ *   DMARC fails under p=reject       Junk, or 550 5.7.1 by setting
+ *   DMARC fails under p=quarantine   Junk
+ *   SPF fails                        marked, or 550 5.7.23 by setting, unless
+ *                                    DMARC passed (a forwarder breaks SPF)
+ *   From names several domains       RFC 9989 exempts it from DMARC; if one of
+ *                                    them would have failed, Junk: a person
+ *                                    reads the name that suits the forger
+ *   more From domains or header      Junk: no honest message looks like that
+ *   than we look at
+ *   more forged results in our name  550 5.6.0
+ *   than we cut
+ * A temporary error never refuses or moves anything.
+ */
+#include "mail/header.h"
+#include "policy/pol_ares.h"
+#include "policy/pol_author.h"
+#include "policy/pol_check.h"
+#include "policy/pol_dmarc.h"
+#include "policy/pol_spf.h"
+
+#define QUESTIONS_MAX                                                          \
+	(1 + POL_DKIM_MAX + POL_AUTHORS_MAX * POL_DMARC_WALK_MAX)
+
+struct work {
+	const struct pol_env *e;
+	const struct pol_check *in;
+	struct arena *a;
+	struct pol_ask ask;
+	struct pol_body body;
+	struct str header;
+	bool header_cut;
+	struct pol_authors authors;
+	struct pol_dkim_key key[POL_DKIM_MAX];
+	size_t nkey;
+	struct pol_spf_out spf;
+	struct str received_spf;
+	struct pol_dkim_out dkim;
+	/* The author domain that fares worst. */
+	struct pol_dmarc_out dmarc;
+	struct str author;
+};
+
+static struct str
+domain_of(struct str address)
+{
+	return str_from(address, str_rchr(address, '@') + 1);
+}
+
+/* Whose SPF record will be asked for. */
+static struct str
+spf_domain(const struct pol_check *in)
+{
+	return in->from.n > 0 ? domain_of(in->from) : in->helo;
+}
+
+/* Everything at once; the answers stay in w->ask, the keys' in w->key. */
+static void
+prefetch(struct work *w)
+{
+	struct dns_question q[QUESTIONS_MAX];
+	struct dns_answer answer[QUESTIONS_MAX];
+	struct str names[POL_DMARC_WALK_MAX], spf = spf_domain(w->in);
+	size_t n = 0;
+
+	for (; n < w->nkey; n++)
+		q[n] = pol_dkim_question(w->a, &w->key[n]);
+	if (spf.n > 0 && spf.n <= DNS_NAME_MAX && spf.p[0] != '[')
+		q[n++] = (struct dns_question){ spf, DNS_TXT };
+	for (size_t i = 0; i < w->authors.n; i++) {
+		size_t k = pol_dmarc_names(w->authors.domain[i], names);
+
+		for (size_t j = 0; j < k; j++)
+			q[n++] = pol_dmarc_question(w->a, names[j]);
+	}
+	pol_ask_all(&w->ask, q, n, answer);
+	for (size_t i = 0; i < w->nkey; i++)
+		w->key[i].answer = answer[i];
+}
+
+static void
+check_spf(struct work *w)
+{
+	const struct pol_spf_conf conf = { .ask = pol_ask_as_fn,
+		.arg = &w->ask,
+		.receiver = w->e->hostname };
+	const struct pol_spf_in in = { .identity = POL_SPF_MAILFROM,
+		.client_ip = w->in->client_ip,
+		.helo = w->in->helo,
+		.from = w->in->from,
+		.now = w->in->received_at };
+
+	pol_spf_check(&conf, w->a, &in, w->ask.dl, &w->spf);
+	w->received_spf = pol_spf_received(w->a, &conf, &in, &w->spf);
+}
+
+static enum rc
+check_dkim(struct work *w)
+{
+	const struct pol_dkim_in in = { .header = w->header,
+		.body = &w->body,
+		.key = w->key,
+		.nkey = w->nkey };
+
+	if (w->header_cut)
+		return RC_OK;
+	return pol_dkim_verify(w->e->dkim, w->a, &in, &w->dkim);
+}
+
+/* How bad; the worst of several authors is the message's. */
+static unsigned
+rank(const struct pol_dmarc_out *d)
+{
+	switch (d->result) {
+	case POL_DMARC_PASS:
+		return 1;
+	case POL_DMARC_NONE:
+		return 2;
+	case POL_DMARC_PERMERROR:
+		return 3;
+	case POL_DMARC_TEMPERROR:
+		return 4;
+	default:
+		return 5 + d->policy;
+	}
+}
+
+static void
+check_dmarc(struct work *w)
+{
+	struct str pass[POL_DKIM_MAX], unsure[POL_DKIM_MAX];
+	struct pol_dmarc_in in = { .dkim = pass, .dkim_unsure = unsure };
+
+	for (size_t i = 0; i < w->dkim.n; i++) {
+		const struct pol_dkim_sig *s = &w->dkim.sig[i];
+
+		if (s->result == POL_DKIM_PASS)
+			pass[in.ndkim++] = s->domain;
+		else if (s->result == POL_DKIM_TEMPERROR)
+			unsure[in.ndkim_unsure++] = s->domain;
+	}
+	if (w->spf.result == POL_SPF_PASS)
+		in.spf = w->spf.domain;
+	else if (w->spf.result == POL_SPF_TEMPERROR)
+		in.spf_unsure = w->spf.domain;
+	w->dmarc = (struct pol_dmarc_out){ .result = POL_DMARC_NONE,
+		.tag = "",
+		.why = "no domain in From" };
+	for (size_t i = 0; i < w->authors.n; i++) {
+		struct pol_dmarc_out one;
+
+		in.from = w->authors.domain[i];
+		pol_dmarc_check(&w->ask, &in, &one);
+		if (i > 0 && rank(&one) <= rank(&w->dmarc))
+			continue;
+		w->dmarc = one;
+		w->author = in.from;
+	}
+}
+
+static const char *
+dkim_summary(const struct pol_dkim_out *d)
+{
+	enum pol_dkim_result r = d->n > 0 ? d->sig[0].result : POL_DKIM_NONE;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->sig[i].result == POL_DKIM_PASS)
+			return "pass";
+		if (d->sig[i].result == POL_DKIM_TEMPERROR)
+			r = POL_DKIM_TEMPERROR;
+	}
+	return pol_dkim_name(r);
+}
+
+/* Several authors or none that is clear: DMARC itself does not apply. */
+static bool
+exempt(const struct work *w)
+{
+	return w->authors.odd || w->authors.n > 1 || w->authors.too_many;
+}
+
+static const char *
+summary_dmarc(const struct work *w)
+{
+	if (w->authors.n == 1 && !w->authors.too_many)
+		return pol_dmarc_name(w->dmarc.result);
+	return w->authors.n == 0 && w->authors.odd ? "permerror" : "none";
+}
+
+static void
+add_spf(const struct work *w, struct pol_ares_result *r)
+{
+	*r = (struct pol_ares_result){ .method = "spf",
+		.result = pol_spf_name(w->spf.result),
+		.reason = w->spf.problem };
+	r->prop[r->nprop].name = w->spf.identity == POL_SPF_HELO
+				     ? "smtp.helo"
+				     : "smtp.mailfrom";
+	r->prop[r->nprop++].value = w->spf.identity == POL_SPF_HELO
+					? w->spf.domain
+					: w->in->from;
+}
+
+static void
+add_dkim(const struct pol_dkim_sig *s, struct pol_ares_result *r)
+{
+	*r = (struct pol_ares_result){ .method = "dkim",
+		.result = pol_dkim_name(s->result),
+		.reason = s->why[0] != '\0' ? str_c(s->why)
+			  : s->test_key     ? STR("test key")
+					    : STR(""),
+		.prop = { { "header.d", s->domain },
+		    { "header.s", s->selector }, { "header.b", s->b } },
+		.nprop = 3 };
+}
+
+static void
+add_dmarc(const struct work *w, bool junk, struct pol_ares_result *r)
+{
+	const struct pol_dmarc_out *d = &w->dmarc;
+	struct str said = STR("");
+
+	if (d->published != POL_DMARC_P_ABSENT)
+		said = str_fmt(w->a, "%s=%s%s dis=%s", d->tag,
+		    pol_dmarc_policy_name(d->published),
+		    d->policy != d->published ? " t=y" : "",
+		    junk ? "junk" : "none");
+	*r = (struct pol_ares_result){ .method = "dmarc",
+		.result = pol_dmarc_name(d->result),
+		.reason = said,
+		.prop = { { "header.from", w->author } },
+		.nprop = 1 };
+	if (w->authors.n == 1 && !w->authors.too_many)
+		return;
+	r->result = summary_dmarc(w);
+	r->reason = w->authors.n == 0 ? STR("From cannot be read")
+				      : STR("several domains in From");
+}
+
+static void
+write_edits(struct work *w, struct pol_verdict *out)
+{
+	struct pol_ares_result r[2 + POL_DKIM_MAX];
+	size_t n = 0;
+
+	add_spf(w, &r[n++]);
+	for (size_t i = 0; i < w->dkim.n; i++)
+		add_dkim(&w->dkim.sig[i], &r[n++]);
+	if (w->dkim.n == 0)
+		r[n++] = (struct pol_ares_result){ .method = "dkim",
+			.result = w->header_cut ? "permerror" : "none" };
+	if (w->authors.n > 0 || w->authors.odd)
+		add_dmarc(w, out->action == POL_JUNK, &r[n++]);
+	out->edits = str_cat(w->a,
+	    pol_ares_field(w->a, w->e->hostname, r, n), w->received_spf);
+}
+
+static void
+refuse(struct pol_verdict *out, const char *status, struct str text)
+{
+	out->action = POL_REJECT;
+	out->status = str_c(status);
+	out->text = text;
+}
+
+static void
+apply_dmarc(const struct work *w, struct pol_verdict *out)
+{
+	const struct pol_dmarc_out *d = &w->dmarc;
+
+	if (d->result != POL_DMARC_FAIL || d->policy <= POL_DMARC_P_NONE)
+		return;
+	out->why = str_fmt(w->a, "dmarc: %s=%s of %.*s%s", d->tag,
+	    pol_dmarc_policy_name(d->policy), STRF(w->author),
+	    exempt(w) ? ", not the only author" : "");
+	if (d->policy == POL_DMARC_P_REJECT && w->e->dmarc_reject &&
+	    !exempt(w))
+		refuse(out, "5.7.1",
+		    str_fmt(w->a, "Not authenticated, as %.*s demands (DMARC)",
+			STRF(w->author)));
+	else
+		out->action = POL_JUNK;
+}
+
+static void
+apply_spf(const struct work *w, struct pol_verdict *out)
+{
+	if (w->spf.result != POL_SPF_FAIL || !w->e->spf_reject ||
+	    w->dmarc.result == POL_DMARC_PASS)
+		return;
+	out->why =
+	    str_fmt(w->a, "spf: fail of %.*s", STRF(w->spf.domain));
+	refuse(out, "5.7.23",
+	    str_fmt(w->a, "%.*s may not send for %.*s (SPF)",
+		STRF(w->in->client_ip), STRF(w->spf.domain)));
+}
+
+static void
+decide(const struct work *w, struct pol_verdict *out)
+{
+	out->action = POL_ACCEPT;
+	if (w->header_cut || w->authors.too_many) {
+		out->action = POL_JUNK;
+		out->why = w->header_cut ? STR("header too long to be checked")
+					 : STR("too many domains in From");
+	}
+	apply_dmarc(w, out);
+	if (out->action != POL_REJECT)
+		apply_spf(w, out);
+}
+
+static enum rc
+find_forged(struct work *w, struct pol_verdict *out)
+{
+	struct pol_cut *cut = arena_calloc(w->a, POL_CUTS_MAX, sizeof(*cut));
+
+	out->cut = cut;
+	if (pol_ares_cuts(w->header, w->e->hostname, cut, POL_CUTS_MAX,
+		&out->ncut) == RC_OK)
+		return RC_OK;
+	out->ncut = 0;
+	out->why = STR("too many forged Authentication-Results");
+	refuse(out, "5.6.0",
+	    STR("Too many Authentication-Results in our name"));
+	return RC_DENY;
+}
+
+enum rc
+pol_check_run(const struct pol_env *e, struct arena *a,
+    const struct pol_check *in, struct deadline dl, struct pol_verdict *out)
+{
+	struct work w = { .e = e,
+		.in = in,
+		.a = a,
+		.body = { in->inline_data, in->fd, in->size } };
+	enum rc rc = pol_body_check(e->log, &w.body);
+
+	*out = (struct pol_verdict){ .action = POL_ACCEPT };
+	if (rc == RC_OK)
+		rc = pol_body_header(
+		    e->log, &w.body, a, &w.header, &w.header_cut);
+	if (rc != RC_OK)
+		return rc;
+	if (find_forged(&w, out) != RC_OK)
+		return RC_OK;
+	pol_ask_init(&w.ask, a, e->ask, e->ask_arg, dl);
+	pol_authors(a, w.header, &w.authors);
+	w.nkey = pol_dkim_keys(a, w.header, w.key);
+	prefetch(&w);
+	check_spf(&w);
+	rc = check_dkim(&w);
+	if (rc != RC_OK)
+		return rc;
+	check_dmarc(&w);
+	decide(&w, out);
+	write_edits(&w, out);
+	out->spf = str_c(pol_spf_name(w.spf.result));
+	out->dkim = str_c(dkim_summary(&w.dkim));
+	out->dmarc = str_c(summary_dmarc(&w));
+	return RC_OK;
+}

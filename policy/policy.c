@@ -1,0 +1,260 @@
+/*
+ * A message that is being parsed is entered in the table that outlives the
+ * process (lib/inflight.h), and taken out while it waits for the DNS: waiting
+ * kills nobody, and many innocent messages wait.  What was entered at two
+ * deaths is not parsed a third time; it gets a verdict that says so, and the
+ * gateway takes it unchecked.  It is known by its content, since a sender's
+ * next try is another session, and it is forgiven when the process has lived
+ * for REST_S: deaths may have had another cause.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "policy/pol_check.h"
+#include "policy/pol_wire.h"
+#include "policy/policy.h"
+
+#define HEAD     4096 /* bytes that tell messages apart */
+#define REST_S   3600
+#define DNS_MS   20000 /* for all questions about one message */
+#define SPARE_MS 1000  /* of the caller's time, to answer in */
+
+struct job {
+	struct policy *p;
+	struct log log;
+	char key[INFLIGHT_ID];
+	unsigned slot;
+	bool entered;
+};
+
+const struct conf *
+policy_conf(struct policy *p)
+{
+	const struct conf *c;
+
+	pthread_mutex_lock(&p->conf_lock);
+	c = conf_ref(p->conf);
+	pthread_mutex_unlock(&p->conf_lock);
+	return c;
+}
+
+void
+policy_conf_set(struct policy *p, const struct conf *conf)
+{
+	const struct conf *old;
+
+	pthread_mutex_lock(&p->conf_lock);
+	old = p->conf;
+	p->conf = conf;
+	pthread_mutex_unlock(&p->conf_lock);
+	conf_unref(&old);
+}
+
+void *
+policy_worker_init(void *ctx)
+{
+	struct policy *p = ctx;
+
+	return pol_dkim_new(p->log);
+}
+
+void
+policy_worker_free(void *ctx, void *worker)
+{
+	struct pol_dkim *d = worker;
+
+	(void)ctx;
+	pol_dkim_free(&d);
+}
+
+static void
+make_key(struct job *j, const struct pol_check *in)
+{
+	struct str head = str_sub(in->inline_data, 0, HEAD);
+	uint64_t v[2];
+	char b[HEAD];
+
+	if (in->fd >= 0) {
+		ssize_t n = pread(in->fd, b, sizeof(b), 0);
+
+		head = str_n(b, n > 0 ? (size_t)n : 0);
+	}
+	v[0] = str_hash(head);
+	v[1] = str_hash(in->from) ^ in->size;
+	memcpy(j->key, v, sizeof(v));
+}
+
+static enum rc
+enter(struct job *j)
+{
+	enum rc rc = inflight_begin(
+	    j->p->inflight, str_n(j->key, sizeof(j->key)), &j->slot);
+
+	j->entered = rc == RC_OK;
+	return rc == RC_DENY ? RC_DENY : RC_OK;
+}
+
+static void
+leave(struct job *j)
+{
+	if (j->entered)
+		inflight_end(j->p->inflight, j->slot);
+	j->entered = false;
+}
+
+static void
+ask(void *arg, struct arena *a, const struct dns_question *q, size_t n,
+    struct deadline dl, struct dns_answer *out)
+{
+	struct job *j = arg;
+
+	leave(j);
+	resolver_ask_all(j->p->resolver, a, q, n, dl, out);
+	/* It was no poison a moment ago, and no process has died since. */
+	(void)enter(j);
+}
+
+static void
+count(struct policy_counts *c, const struct pol_verdict *v)
+{
+	switch (v->action) {
+	case POL_ACCEPT:
+		c->accepted++;
+		break;
+	case POL_JUNK:
+		c->junked++;
+		break;
+	case POL_HOLD:
+		c->held++;
+		break;
+	case POL_REJECT:
+		c->rejected++;
+		break;
+	case POL_DEFER:
+		c->deferred++;
+		break;
+	case POL_DISCARD:
+		c->discarded++;
+		break;
+	}
+	c->spf_fail += str_eq(v->spf, STR("fail"));
+	c->dkim_fail += str_eq(v->dkim, STR("fail"));
+	c->dmarc_fail += str_eq(v->dmarc, STR("fail"));
+	c->temperrors += str_eq(v->spf, STR("temperror")) ||
+			 str_eq(v->dkim, STR("temperror")) ||
+			 str_eq(v->dmarc, STR("temperror"));
+}
+
+static const char *
+action_name(enum pol_action action)
+{
+	static const char *const names[] = { [POL_ACCEPT] = "accept",
+		[POL_JUNK] = "junk",
+		[POL_HOLD] = "hold",
+		[POL_REJECT] = "reject",
+		[POL_DEFER] = "defer",
+		[POL_DISCARD] = "discard" };
+
+	return names[action];
+}
+
+static void
+log_verdict(const struct job *j, const struct pol_check *in,
+    const struct pol_verdict *v)
+{
+	log_info(&j->log, "policy.verdict",
+	    KVC("action", action_name(v->action)), KV("spf", v->spf),
+	    KV("dkim", v->dkim), KV("dmarc", v->dmarc), KV("from", in->from),
+	    KV("client", in->client_ip), KVU("size", in->size),
+	    KVU("cuts", v->ncut), KV("why", v->why));
+}
+
+/* It was being parsed when the process died, twice. */
+static void
+take_poison(struct job *j, const struct pol_check *in, struct pol_verdict *v)
+{
+	struct policy *p = j->p;
+	struct str key = str_n(j->key, sizeof(j->key));
+	AUTO_ARENA a = { 0 };
+
+	*v = (struct pol_verdict){ .action = POL_ACCEPT,
+		.why = STR("policy died with it twice: not checked") };
+	p->counts.poisoned++;
+	log_error(&j->log, "poison", KV("id", str_hex(&a, key)),
+	    KV("from", in->from), KV("client", in->client_ip),
+	    KVU("size", in->size));
+	if (now_ns() - p->started_ns >= (int64_t)REST_S * 1000000000)
+		inflight_forget(p->inflight, key);
+}
+
+static enum rc
+check(struct job *j, struct rpcd_req *r, const struct pol_check *in,
+    struct pol_verdict *v)
+{
+	const struct conf *conf = policy_conf(j->p);
+	int left = MAX(deadline_left_ms(r->dl) - SPARE_MS, 0);
+	const struct pol_env env = { .log = &j->log,
+		.dkim = r->worker,
+		.ask = ask,
+		.ask_arg = j,
+		.hostname = str_dup(&r->a, str_c(conf->hostname)),
+		.spf_reject = conf->spf_fail == CONF_SPF_REJECT,
+		.dmarc_reject = conf->dmarc_reject == CONF_DMARC_REJECT };
+	enum rc rc;
+
+	conf_unref(&conf);
+	make_key(j, in);
+	if (enter(j) == RC_DENY) {
+		take_poison(j, in, v);
+		return RC_OK;
+	}
+	rc = pol_check_run(&env, &r->a, in, deadline_in(MIN(left, DNS_MS)), v);
+	leave(j);
+	return rc;
+}
+
+enum rpcd_next
+policy_handle(void *ctx, struct rpcd_req *r, enum rc *rc)
+{
+	struct policy *p = ctx;
+	struct job j = { .p = p };
+	struct pol_verdict v;
+	struct pol_check in;
+
+	*rc = RC_BAD;
+	if (r->op != POL_OP_CHECK)
+		return RPCD_REPLY;
+	p->counts.checks++;
+	*rc = pol_get_check(&r->in, &r->a, &in);
+	if (*rc != RC_OK) {
+		p->counts.failed++;
+		log_error(p->log, "check.bad", KVU("pid", r->pid));
+		return RPCD_REPLY;
+	}
+	j.log = log_with(p->log, "sid", in.sid);
+	*rc = check(&j, r, &in, &v);
+	fd_close(&in.fd);
+	if (*rc != RC_OK) {
+		p->counts.failed++;
+		return RPCD_REPLY;
+	}
+	count(&p->counts, &v);
+	log_verdict(&j, &in, &v);
+	pol_put_verdict(&r->out, &v);
+	return RPCD_REPLY;
+}
+
+void
+policy_report_deaths(struct policy *p)
+{
+	unsigned char id[INFLIGHT_ID];
+	unsigned deaths;
+
+	for (size_t i = 0; inflight_found(p->inflight, i, id, &deaths); i++) {
+		AUTO_ARENA a = { 0 };
+
+		log_warn(p->log, "inflight.died",
+		    KV("id", str_hex(&a, str_n(id, sizeof(id)))),
+		    KVU("deaths", deaths));
+	}
+}
