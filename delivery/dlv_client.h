@@ -47,6 +47,8 @@ struct dlv_submit {
 	uint64_t size;
 	int64_t received_at;
 	uint64_t asked_ms; /* since the directory was asked about `to` */
+	bool junk;         /* copies go to the mailbox Junk */
+	bool hold;         /* all stays in the queue for an administrator */
 };
 
 struct dlv_submitted {

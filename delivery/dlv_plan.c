@@ -105,7 +105,7 @@ dlv_plan_copy(struct dlv_plan *p, struct str id, struct str prefix)
 	p->to = grown(p->a, p->to, p->nto, &p->to_room, sizeof(p->to[0]));
 	p->to[p->nto++] = (struct store_delivery){
 		.account = id,
-		.mailbox = STR("INBOX"),
+		.mailbox = p->junk ? STR("Junk") : STR("INBOX"),
 		.prefix = prefix,
 	};
 	p->bytes += prefix.n + id.n;

@@ -36,6 +36,7 @@ struct dlv_plan {
 	uint32_t jitter;        /* random, for back-off */
 	struct str return_path; /* the field */
 	struct str trace;       /* the gateway's fields */
+	bool junk;              /* copies go to the mailbox Junk */
 	struct dlv_people seen; /* who has a copy, or an entry */
 	struct store_delivery *to;
 	size_t nto, to_room;
@@ -52,8 +53,8 @@ MUST_CHECK enum rc dlv_plan_init(struct dlv_plan *p, struct arena *a,
 /* A batch is full: commit it before adding more. */
 bool dlv_plan_full(const struct dlv_plan *p);
 /*
- * A copy into somebody's INBOX, unless they have one; with a prefix made here
- * or kept from an earlier time.
+ * A copy into somebody's INBOX, or Junk if the plan says so, unless they have
+ * one; with a prefix made here or kept from an earlier time.
  */
 MUST_CHECK enum rc dlv_plan_copy(
     struct dlv_plan *p, struct str id, struct str prefix);

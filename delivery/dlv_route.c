@@ -148,14 +148,31 @@ remember_people(struct dlv_plan *p)
 	}
 }
 
+/* Policy wants an administrator to look at it first. */
+static enum rc
+hold_all(struct dlv_plan *p, const struct dlv_submit *m)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < m->nto && rc == RC_OK; i++)
+		rc = dlv_plan_queue(
+		    p, &m->to[i], DLV_HELD, STR("held by policy"));
+	if (rc == RC_OK)
+		remember_people(p);
+	return rc;
+}
+
 enum rc
 dlv_route(struct dlv_plan *p, struct dir_client *dir,
     const struct dlv_submit *m, const struct dlv_scan *scan, struct deadline dl)
 {
 	enum rc rc = check_rcpts(p, m);
 
+	p->junk = m->junk;
 	if (rc == RC_OK)
 		rc = check_loops(p, m, scan);
+	if (rc == RC_OK && m->hold)
+		return hold_all(p, m);
 	for (size_t i = 0; i < m->nto && rc == RC_OK; i++) {
 		if (m->to[i].kind != DIR_GROUP)
 			rc = route_person(p, dir, m, &m->to[i], scan, dl);

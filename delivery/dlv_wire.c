@@ -26,6 +26,10 @@ dlv_put_submit(struct ipc_msg *m, const struct dlv_submit *in)
 	ipc_put_u64(m, "size", in->size);
 	ipc_put_i64(m, "received_at", in->received_at);
 	ipc_put_u64(m, "asked_ms", in->asked_ms);
+	if (in->junk)
+		ipc_put_u64(m, "junk", 1);
+	if (in->hold)
+		ipc_put_u64(m, "hold", 1);
 	if (in->fd >= 0)
 		ipc_put_fd(m, "body_fd", in->fd);
 	else
@@ -109,6 +113,8 @@ dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 	    ipc_get_i64(in, "received_at", &out->received_at) != RC_OK)
 		return RC_BAD;
 	out->asked_ms = ipc_u64_or(in, "asked_ms", 0);
+	out->junk = ipc_u64_or(in, "junk", 0) != 0;
+	out->hold = ipc_u64_or(in, "hold", 0) != 0;
 	if (out->id.n != DLV_SUBMIT_ID_LEN || get_rcpts(in, a, out) != RC_OK)
 		return RC_BAD;
 	if (get_body(in, out) != RC_OK || ipc_in_done(in) != RC_OK) {
