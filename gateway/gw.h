@@ -16,6 +16,7 @@
 #include "directory/dir_client.h"
 #include "lib/netd.h"
 #include "policy/sgn_client.h"
+#include "policy/pol_client.h"
 
 /* Listener tags (netd_tag). */
 enum gw_port {
@@ -38,11 +39,13 @@ struct gw {
 	struct dir_client *dir;
 	struct dlv_client *dlv;
 	struct sgn_client *sgn; /* access */
+	struct pol_client *pol;
 	const char *spool_dir;        /* unnamed files of large bodies */
 	const char *imap_path;        /* IPC socket of imap (access) */
 	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */
 	/* counters for status */
 	_Atomic uint64_t accepted, deferred, refused;
+	_Atomic uint64_t unchecked; /* taken without policy's verdict */
 	_Atomic uint64_t logins, login_failures;
 	/* gw_mechs */
 	char mechs[GW_MECHS_MAX];

@@ -161,3 +161,52 @@ gw_body_header(struct gw_body *b, struct arena *a, size_t max, struct str *out)
 	*out = str_sub(seen, 0, len);
 	return RC_OK;
 }
+
+/* The bytes from `at` to `end` go to the end of *to. */
+static enum rc
+add_range(
+    struct gw_body *to, const struct gw_body *from, uint64_t at, uint64_t end)
+{
+	char chunk[16 << 10];
+
+	if (from->fd < 0)
+		return gw_body_add(
+		    to, str_sub(buf_str(&from->head), at, end - at));
+	while (at < end) {
+		size_t n = MIN(sizeof(chunk), end - at);
+
+		if (fd_pread_all(from->fd, chunk, n, at) != RC_OK ||
+		    gw_body_add(to, str_n(chunk, n)) != RC_OK)
+			return RC_TEMP;
+		at += n;
+	}
+	return RC_OK;
+}
+
+enum rc
+gw_body_cut(struct gw_body *b, const struct gw_range *v, size_t n)
+{
+	struct gw_body anew;
+	uint64_t at = 0;
+	enum rc rc = RC_OK;
+
+	gw_body_init(&anew, b->gw, b->memory_max);
+	for (size_t i = 0; i < n && rc == RC_OK; i++) {
+		assert(v[i].off >= at && v[i].len <= b->size - v[i].off);
+		rc = add_range(&anew, b, at, v[i].off);
+		at = v[i].off + v[i].len;
+	}
+	if (rc == RC_OK)
+		rc = add_range(&anew, b, at, b->size);
+	if (rc == RC_OK)
+		rc = gw_body_finish(&anew);
+	if (rc == RC_OK) {
+		struct gw_body old = *b;
+
+		*b = anew;
+		anew = old;
+	}
+	gw_body_reset(&anew);
+	buf_free(&anew.head);
+	return rc;
+}

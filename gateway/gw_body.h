@@ -40,5 +40,14 @@ MUST_CHECK enum rc gw_body_finish(struct gw_body *b);
  */
 MUST_CHECK enum rc gw_body_header(
     struct gw_body *b, struct arena *a, size_t max, struct str *out);
+/*
+ * Leave out these ranges, which are in order: the rest is written anew, and
+ * finished.  RC_TEMP: *b is as it was.
+ */
+struct gw_range {
+	uint64_t off, len;
+};
+MUST_CHECK enum rc gw_body_cut(
+    struct gw_body *b, const struct gw_range *v, size_t n);
 
 #endif

@@ -76,6 +76,7 @@ on_status(void *ctx, struct ipc_msg *out)
 	ipc_put_u64(out, "messages_accepted", m->gw.accepted);
 	ipc_put_u64(out, "messages_deferred", m->gw.deferred);
 	ipc_put_u64(out, "messages_refused", m->gw.refused);
+	ipc_put_u64(out, "messages_unchecked", m->gw.unchecked);
 	ipc_put_u64(out, "logins", m->gw.logins);
 	ipc_put_u64(out, "login_failures", m->gw.login_failures);
 }
@@ -224,6 +225,8 @@ main(int argc, char **argv)
 	if (str_eq(str_c(p.role), STR("access")))
 		m.gw.sgn = sgn_client_new(&p.log, proc_ipc_path(&p, "signer"),
 		    MAX(p.conf->workers / 2, 1u));
+	m.gw.pol =
+	    pol_client_new(&p.log, proc_ipc_path(&p, "policy"), BACKEND_CONNS);
 	m.netd = serve(&p, &m, tls);
 	tls_ctx_unref(&tls);
 	if (m.netd == NULL)
@@ -236,6 +239,7 @@ main(int argc, char **argv)
 	dir_client_free(&m.gw.dir);
 	dlv_client_free(&m.gw.dlv);
 	sgn_client_free(&m.gw.sgn);
+	pol_client_free(&m.gw.pol);
 	conf_unref(&m.gw.conf);
 	return status;
 }

@@ -19,12 +19,13 @@ enum gw_phase {
 	PH_READY = 2,
 	PH_MAIL = 4,
 	PH_RCPT = 8,
-	PH_DATA = 16,    /* inside DATA */
-	PH_BDAT = 32,    /* inside the bytes of a BDAT chunk */
-	PH_CHUNKS = 64,  /* between BDAT chunks */
-	PH_AUTH = 128,   /* the next line answers a challenge */
-	PH_COMMIT = 256, /* waits for delivery */
-	PH_TARPIT = 512, /* waits before a failed login is answered */
+	PH_DATA = 16,     /* inside DATA */
+	PH_BDAT = 32,     /* inside the bytes of a BDAT chunk */
+	PH_CHUNKS = 64,   /* between BDAT chunks */
+	PH_AUTH = 128,    /* the next line answers a challenge */
+	PH_COMMIT = 256,  /* waits for delivery */
+	PH_TARPIT = 512,  /* waits before a failed login is answered */
+	PH_POLICY = 1024, /* waits for policy's verdict */
 };
 #define PH_TX   (PH_MAIL | PH_RCPT | PH_CHUNKS)
 #define PH_IDLE (PH_START | PH_READY)
@@ -55,7 +56,9 @@ struct gw_tx {
 	unsigned char id[16];
 	struct str trace, edits;
 	struct str author; /* domain of the header From (submission) */
+	bool junk, hold; /* what policy wants done with it */
 	int64_t received_at;
+	size_t step; /* of gw_commit */
 	unsigned tries;
 	struct deadline dl;
 };
@@ -71,6 +74,8 @@ enum gw_auth_state {
 
 /* An answer of delivery that may outlive its session. */
 struct gw_pending;
+/* The same of policy. */
+struct gw_verdict;
 
 struct gw_smtp {
 	struct gw *gw;
@@ -96,6 +101,7 @@ struct gw_smtp {
 	struct arena unit; /* reset after each unit */
 	struct gw_tx tx;
 	struct gw_pending *pending;
+	struct gw_verdict *verdict;
 };
 
 /* gw_smtp.c */
@@ -128,6 +134,15 @@ enum next gw_commit_wake(struct gw_smtp *s);
 /* The answer is there and final. */
 bool gw_commit_answered(const struct gw_smtp *s);
 void gw_pending_drop(struct gw_smtp *s);
+
+/*
+ * gw_smtp_policy.c: may it come in?  True: go on with the next step; false:
+ * *out is what to do now, and if that is to wait, gw_policy_wake is the same
+ * question again.
+ */
+bool gw_policy_step(struct gw_smtp *s, enum next *out);
+bool gw_policy_wake(struct gw_smtp *s, enum next *out);
+void gw_verdict_drop(struct gw_smtp *s);
 
 /*
  * gw_smtp_sender.c: may the submitter say this?  False: *out is what to do

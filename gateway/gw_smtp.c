@@ -539,6 +539,7 @@ session_close(void *session)
 	struct gw_smtp *s = session;
 
 	gw_pending_drop(s);
+	gw_verdict_drop(s);
 	gw_auth_reset(s);
 	gw_body_reset(&s->tx.body);
 	buf_free(&s->tx.body.head);

@@ -1,7 +1,8 @@
 /*
- * From the last byte of a message to its 250: the trace field is written, the
- * message handed to delivery under a random id, and the session waits without
- * a thread (NEXT_WAIT) for the durable commit.
+ * From the last byte of a message to its 250, step by step: may the submitter
+ * say this, may it come in, the trace field, and the message handed to delivery
+ * under a random id.  A step that waits does so without a thread (NEXT_WAIT)
+ * and is taken up again when the answer wakes the session.
  *
  * If the answer is lost because a process died, the same id is submitted once
  * more: a commit that did happen answers with its first result.  A third time
@@ -82,6 +83,8 @@ submit(struct gw_smtp *s)
 		.nto = tx->nrcpt,
 		.trace = tx->trace,
 		.edits = tx->edits,
+		.junk = tx->junk,
+		.hold = tx->hold,
 		.inline_data =
 		    tx->body.fd < 0 ? buf_str(&tx->body.head) : STR(""),
 		.fd = tx->body.fd,
@@ -131,34 +134,82 @@ write_trace(struct gw_smtp *s)
 	return RC_OK;
 }
 
+/*
+ * A step: true is "go on with the next", false that *out is what to do now.
+ */
+static bool
+step_begin(struct gw_smtp *s, enum next *out)
+{
+	struct gw_tx *tx = &s->tx;
+
+	tx->received_at = now_unix();
+	tx->edits = STR("");
+	tx->junk = tx->hold = false;
+	if (getrandom(tx->id, sizeof(tx->id), 0) == sizeof(tx->id))
+		return true;
+	log_error(s->log, "random", KVE(errno));
+	gw_tx_reset(s);
+	*out = gw_reply(s, 451, "4.3.0", "No randomness");
+	return false;
+}
+
+static bool
+step_sender(struct gw_smtp *s, enum next *out)
+{
+	if (!s->submission || gw_sender_header_ok(s, out))
+		return true;
+	gw_tx_reset(s);
+	return false;
+}
+
+static bool
+step_sign(struct gw_smtp *s, enum next *out)
+{
+	if (!s->submission || gw_sign(s, out))
+		return true;
+	gw_tx_reset(s);
+	return false;
+}
+
+static bool
+step_trace(struct gw_smtp *s, enum next *out)
+{
+	if (write_trace(s) == RC_OK)
+		return true;
+	gw_tx_reset(s);
+	*out = gw_reply(s, 451, "4.3.0", "Trace field too long");
+	return false;
+}
+
+static bool
+step_submit(struct gw_smtp *s, enum next *out)
+{
+	s->tx.tries = 0;
+	s->tx.dl = deadline_in(COMMIT_MS);
+	*out = submit(s);
+	return false;
+}
+
+static bool (*const steps[])(struct gw_smtp *s, enum next *out) = {
+	step_begin, step_sender, gw_policy_step, step_sign, step_trace,
+	step_submit, /* the last: its answer is gw_commit_wake's */
+};
+
+static enum next
+go_on(struct gw_smtp *s)
+{
+	enum next next;
+
+	while (steps[s->tx.step++](s, &next))
+		assert(s->tx.step < COUNT(steps));
+	return next;
+}
+
 enum next
 gw_commit(struct gw_smtp *s)
 {
-	struct gw_tx *tx = &s->tx;
-	enum next next;
-
-	if (getrandom(tx->id, sizeof(tx->id), 0) != sizeof(tx->id)) {
-		log_error(s->log, "random", KVE(errno));
-		gw_tx_reset(s);
-		return gw_reply(s, 451, "4.3.0", "No randomness");
-	}
-	tx->received_at = now_unix();
-	tx->edits = STR("");
-	if (s->submission && !gw_sender_header_ok(s, &next)) {
-		gw_tx_reset(s);
-		return next;
-	}
-	if (s->submission && !gw_sign(s, &next)) {
-		gw_tx_reset(s);
-		return next;
-	}
-	if (write_trace(s) != RC_OK) {
-		gw_tx_reset(s);
-		return gw_reply(s, 451, "4.3.0", "Trace field too long");
-	}
-	tx->tries = 0;
-	tx->dl = deadline_in(COMMIT_MS);
-	return submit(s);
+	s->tx.step = 0;
+	return go_on(s);
 }
 
 static enum next
@@ -205,6 +256,8 @@ gw_commit_wake(struct gw_smtp *s)
 	struct gw_pending *p = s->pending;
 	enum next next;
 
+	if (s->phase == PH_POLICY)
+		return gw_policy_wake(s, &next) ? go_on(s) : next;
 	if (s->phase != PH_COMMIT || p == NULL)
 		return NEXT_INPUT;
 	if (!atomic_load(&p->answered))

@@ -14,6 +14,7 @@ libgw_a_SOURCES = \
 	%D%/gw_smtp_rcpt.c \
 	%D%/gw_smtp_data.c \
 	%D%/gw_smtp_commit.c \
+	%D%/gw_smtp_policy.c \
 	%D%/gw_smtp_sender.c \
 	%D%/gw_smtp_sign.c \
 	%D%/gw_smtp_auth.c \
@@ -23,6 +24,9 @@ libgw_a_SOURCES = \
 	imap/preamble.h imap/preamble.c
 gplibexec_PROGRAMS += gatepost-gateway
 gatepost_gateway_SOURCES = %D%/gw_main.c
-gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libsgnclient.a libmail.a \
+gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libpolclient.a \
+	libsgnclient.a libmail.a \
 	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
 dist_man_MANS += doc/gatepost-gateway.8
+# What tests link, with fakes for the services.
+GW_TEST_LIBS = libgw.a libpolclient.a libsgnclient.a $(MAIL_LIBS)

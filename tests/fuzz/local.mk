@@ -86,7 +86,7 @@ endif
 %C%_gw_smtp_fuzz_SOURCES = %D%/gw_smtp_fuzz.c $(fuzz_main) \
 	tests/unit/gateway/fake_netd.h tests/unit/gateway/fake_netd.c
 %C%_gw_smtp_fuzz_LDFLAGS = $(fuzz_ldflags)
-%C%_gw_smtp_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_gw_smtp_fuzz_LDADD = $(GW_TEST_LIBS)
 %C%_header_fuzz_SOURCES = %D%/header_fuzz.c $(fuzz_main)
 %C%_header_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_header_fuzz_LDADD = $(MAIL_LIBS)
@@ -120,11 +120,11 @@ endif
 %C%_gw_imap_fuzz_SOURCES = %D%/gw_imap_fuzz.c $(fuzz_main) \
 	tests/unit/gateway/fake_imap.h tests/unit/gateway/fake_imap.c
 %C%_gw_imap_fuzz_LDFLAGS = $(fuzz_ldflags)
-%C%_gw_imap_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_gw_imap_fuzz_LDADD = $(GW_TEST_LIBS)
 %C%_gw_pop3_fuzz_SOURCES = %D%/gw_pop3_fuzz.c $(fuzz_main) \
 	tests/unit/gateway/fake_imap.h tests/unit/gateway/fake_imap.c
 %C%_gw_pop3_fuzz_LDFLAGS = $(fuzz_ldflags)
-%C%_gw_pop3_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_gw_pop3_fuzz_LDADD = $(GW_TEST_LIBS)
 %C%_pop3_fuzz_SOURCES = %D%/pop3_fuzz.c $(fuzz_main) \
 	tests/unit/imap/fake.h tests/unit/imap/fake_netd.c \
 	tests/unit/imap/fake_store.c
@@ -132,7 +132,7 @@ endif
 %C%_pop3_fuzz_LDADD = libimap.a $(MAIL_LIBS)
 %C%_preamble_fuzz_SOURCES = %D%/preamble_fuzz.c $(fuzz_main)
 %C%_preamble_fuzz_LDFLAGS = $(fuzz_ldflags)
-%C%_preamble_fuzz_LDADD = libgw.a $(MAIL_LIBS)
+%C%_preamble_fuzz_LDADD = $(GW_TEST_LIBS)
 %C%_proxy2_fuzz_SOURCES = %D%/proxy2_fuzz.c $(fuzz_main)
 %C%_proxy2_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_proxy2_fuzz_LDADD = $(LIB_LIBS)

@@ -1,0 +1,262 @@
+/*
+ * May the message come in?  Policy is asked without holding a thread; what it
+ * says is done here: refuse, set aside, put fields before the message, leave
+ * out fields that were forged in our name.
+ *
+ * Policy parses hostile mail and may die of it, hang, or not be there: that is
+ * asked about once more, a moment later (it is started again within 100 ms),
+ * and then the setting policy_down decides.  A message that is taken unchecked
+ * still loses its forged results, or somebody behind us would believe them.
+ *
+ * Mail of people who have logged in is theirs by the directory and not checked.
+ */
+#include <stdatomic.h>
+
+#include "gateway/gw_session.h"
+#include "policy/pol_ares.h"
+
+#define POLICY_TRIES 2u
+#define AGAIN_MS     300
+#define HEADER_MAX   (512u << 10) /* in which forged fields are looked for */
+
+/* Shared by the session and the callback; the last one frees it. */
+struct gw_verdict {
+	_Atomic int refs;
+	_Atomic bool answered;
+	struct netd_waker *waker;
+	enum rc rc;
+	struct arena a;
+	struct pol_verdict v;
+};
+
+static void
+verdict_unref(struct gw_verdict *p)
+{
+	if (atomic_fetch_sub(&p->refs, 1) > 1)
+		return;
+	netd_waker_unref(&p->waker);
+	arena_free(&p->a);
+	xfree(p);
+}
+
+void
+gw_verdict_drop(struct gw_smtp *s)
+{
+	if (s->verdict != NULL)
+		verdict_unref(s->verdict);
+	s->verdict = NULL;
+}
+
+static void
+keep(struct gw_verdict *p, const struct pol_verdict *v)
+{
+	struct pol_cut *cut = arena_calloc(&p->a, v->ncut, sizeof(*cut));
+
+	for (size_t i = 0; i < v->ncut; i++)
+		cut[i] = v->cut[i];
+	p->v = (struct pol_verdict){ .action = v->action,
+		.status = str_dup(&p->a, v->status),
+		.text = str_dup(&p->a, v->text),
+		.why = str_dup(&p->a, v->why),
+		.edits = str_dup(&p->a, v->edits),
+		.cut = cut,
+		.ncut = v->ncut };
+}
+
+/* On the client's thread: keep the answer, wake the session, block never. */
+static void
+answered(void *arg, enum rc rc, const struct pol_verdict *v)
+{
+	struct gw_verdict *p = arg;
+
+	p->rc = rc;
+	if (rc == RC_OK)
+		keep(p, v);
+	atomic_store(&p->answered, true);
+	netd_wake(p->waker);
+	verdict_unref(p);
+}
+
+static enum next
+start(struct gw_smtp *s)
+{
+	struct gw_tx *tx = &s->tx;
+	struct str *rcpt = arena_calloc(&s->unit, tx->nrcpt, sizeof(*rcpt));
+	struct gw_verdict *p = xcalloc(1, sizeof(*p));
+	const struct pol_check in = {
+		.sid = netd_sid(s->c),
+		.client_ip = netd_peer_ip(s->c),
+		.helo = str_sub(s->helo, 0, MAIL_DOMAIN_MAX),
+		.from = tx->from,
+		.rcpt = rcpt,
+		.nrcpt = tx->nrcpt,
+		.inline_data =
+		    tx->body.fd < 0 ? buf_str(&tx->body.head) : STR(""),
+		.fd = tx->body.fd,
+		.size = tx->body.size,
+		.received_at = tx->received_at,
+	};
+
+	for (size_t i = 0; i < tx->nrcpt; i++)
+		rcpt[i] = tx->rcpt[i].address;
+	p->waker = netd_waker(s->c);
+	p->refs = 2;
+	s->verdict = p;
+	tx->tries++;
+	s->phase = PH_POLICY;
+	pol_check_start(s->gw->pol, &in, tx->dl, answered, p);
+	return NEXT_WAIT;
+}
+
+static bool
+cut_out(struct gw_smtp *s, const struct pol_cut *cut, size_t n)
+{
+	struct gw_range *v = arena_calloc(&s->unit, n, sizeof(*v));
+
+	if (n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct gw_range){ cut[i].off, cut[i].len };
+	log_info(s->log, "policy.cut", KVU("fields", n),
+	    KV("client", netd_peer_ip(s->c)));
+	return gw_body_cut(&s->tx.body, v, n) == RC_OK;
+}
+
+/* What policy would have found. */
+static bool
+cut_forged(struct gw_smtp *s)
+{
+	struct pol_cut cut[POL_CUTS_MAX];
+	struct str header;
+	size_t n;
+
+	switch (gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header)) {
+	case RC_OK:
+		break;
+	case RC_BAD: /* as long as that, nobody reads results out of it */
+		return true;
+	default:
+		return false;
+	}
+	if (pol_ares_cuts(
+		header, str_c(s->conf->hostname), cut, COUNT(cut), &n) != RC_OK)
+		return false;
+	return cut_out(s, cut, n);
+}
+
+/* End the transaction with a reply. */
+static bool
+answer(struct gw_smtp *s, enum next *out, int code, const char *status,
+    const char *text)
+{
+	atomic_fetch_add(code >= 500   ? &s->gw->refused
+			 : code >= 400 ? &s->gw->deferred
+				       : &s->gw->accepted,
+	    1);
+	gw_tx_reset(s);
+	*out = gw_reply(s, code, status, text);
+	return false;
+}
+
+static bool
+trouble(struct gw_smtp *s, enum next *out)
+{
+	return answer(s, out, 451, "4.3.0", "Cannot store the message now");
+}
+
+/* No verdict, for good. */
+static bool
+unchecked(struct gw_smtp *s, enum rc rc, enum next *out)
+{
+	log_warn(s->log, "policy.none", KVC("rc", rc_name(rc)),
+	    KV("from", s->tx.from), KV("client", netd_peer_ip(s->c)));
+	if (s->conf->policy_down == CONF_DOWN_DEFER)
+		return answer(
+		    s, out, 451, "4.7.0", "Cannot check the message now");
+	atomic_fetch_add(&s->gw->unchecked, 1);
+	return cut_forged(s) || trouble(s, out);
+}
+
+static bool
+refuse(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
+{
+	int code = v->action == POL_REJECT ? 550 : 451;
+	struct str status = str_dup(&s->unit, v->status);
+
+	log_info(s->log, "message.refuse", KV("from", s->tx.from),
+	    KVU("rcpts", s->tx.nrcpt), KVU("size", s->tx.body.size),
+	    KV("why", v->why), KV("client", netd_peer_ip(s->c)));
+	return answer(s, out, code, str_fmt(&s->unit, "%.*s", STRF(status)).p,
+	    str_fmt(&s->unit, "%.*s", STRF(v->text)).p);
+}
+
+static bool
+apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
+{
+	struct gw_tx *tx = &s->tx;
+
+	switch (v->action) {
+	case POL_REJECT:
+	case POL_DEFER:
+		return refuse(s, v, out);
+	case POL_DISCARD:
+		log_info(s->log, "message.discard", KV("from", tx->from),
+		    KVU("rcpts", tx->nrcpt), KVU("size", tx->body.size),
+		    KV("why", v->why), KV("client", netd_peer_ip(s->c)));
+		return answer(s, out, 250, "2.0.0", "Accepted");
+	case POL_JUNK:
+		tx->junk = true;
+		break;
+	case POL_HOLD:
+		tx->hold = true;
+		break;
+	case POL_ACCEPT:
+		break;
+	}
+	tx->edits = str_cat(&tx->a, v->edits, tx->edits);
+	/* Without results it was not checked, and nothing was looked for. */
+	if (v->edits.n == 0)
+		atomic_fetch_add(&s->gw->unchecked, 1);
+	return (v->edits.n == 0 ? cut_forged(s)
+				: cut_out(s, v->cut, v->ncut)) ||
+	       trouble(s, out);
+}
+
+bool
+gw_policy_step(struct gw_smtp *s, enum next *out)
+{
+	if (!s->conf->policy || s->submission)
+		return true;
+	s->tx.tries = 0;
+	s->tx.dl = deadline_in(s->conf->policy_timeout_ms);
+	*out = start(s);
+	return false;
+}
+
+bool
+gw_policy_wake(struct gw_smtp *s, enum next *out)
+{
+	struct gw_verdict *p = s->verdict;
+	bool on;
+
+	if (p == NULL) { /* AGAIN_MS are over */
+		*out = start(s);
+		return false;
+	}
+	if (!atomic_load(&p->answered)) {
+		*out = NEXT_WAIT;
+		return false;
+	}
+	s->verdict = NULL;
+	if (p->rc == RC_TEMP && s->tx.tries < POLICY_TRIES &&
+	    deadline_left_ms(s->tx.dl) > AGAIN_MS) {
+		verdict_unref(p);
+		netd_wake_in(s->c, AGAIN_MS);
+		*out = NEXT_WAIT;
+		return false;
+	}
+	s->phase = PH_READY;
+	on = p->rc == RC_OK ? apply(s, &p->v, out) : unchecked(s, p->rc, out);
+	verdict_unref(p);
+	return on;
+}
