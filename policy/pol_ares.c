@@ -1,6 +1,6 @@
 /*
- * Who reads a message later believes what stands behind our name, so the name is
- * compared as any reader might: comments, folds, quotes and case are looked
+ * Who reads a message later believes what stands behind our name, so the name
+ * is compared as any reader might: comments, folds, quotes and case are looked
  * through (section 5: remove it, or have it believed).
  */
 #include <string.h>
@@ -64,8 +64,8 @@ take_value(struct str *s, char *room, size_t max, struct str *out)
 			c = s->p[0];
 		}
 		*s = str_from(*s, 1);
-		/* A fold inside a quoted string is not part of it. */
-		if (quoted && (c == '\r' || c == '\n'))
+		/* Folds are no part of it, and no name has blanks. */
+		if (quoted && strchr(" \t\r\n", c) != NULL && c != '\0')
 			continue;
 		if (n == max)
 			return false;
@@ -85,7 +85,6 @@ pol_ares_is_ours(struct str value, struct str authserv_id)
 
 	if (!skip_cfws(&s) || !take_value(&s, room, sizeof(room), &id))
 		return str_ifind(value, authserv_id) < value.n;
-	id = str_trim(id);
 	while (id.n > 0 && id.p[id.n - 1] == '.')
 		id.n--;
 	if (str_ieq(id, authserv_id))
@@ -106,8 +105,7 @@ pol_ares_cuts(struct str header, struct str authserv_id, struct pol_cut *out,
 	struct mail_field f;
 	size_t n = 0;
 
-	while (mail_header_next_named(
-	    &it, STR("Authentication-Results"), &f)) {
+	while (mail_header_next_named(&it, STR("Authentication-Results"), &f)) {
 		uint64_t off = (uint64_t)(f.whole.p - header.p);
 
 		if (!pol_ares_is_ours(f.value, authserv_id))
@@ -164,8 +162,8 @@ add_comment(struct buf *b, struct str v)
 	v = str_sub(v, 0, VALUE_MAX);
 	for (size_t i = 0; i < v.n && rc == RC_OK; i++) {
 		char c = v.p[i];
-		bool ok = c >= ' ' && c <= '~' && c != '(' && c != ')' &&
-			  c != '\\';
+		bool ok =
+		    c >= ' ' && c <= '~' && c != '(' && c != ')' && c != '\\';
 
 		rc = buf_add_char(b, ok ? c : '?');
 	}

@@ -65,9 +65,8 @@ pol_ask_all(struct pol_ask *k, const struct dns_question *q, size_t n,
 	for (size_t i = 0; i < ntodo; i++)
 		k->seen[first + i].answer = got[i];
 	for (size_t i = 0; i < n; i++)
-		out[i] = at[i] < k->n
-			     ? k->seen[at[i]].answer
-			     : (struct dns_answer){ .rc = RC_TEMP };
+		out[i] = at[i] < k->n ? k->seen[at[i]].answer
+				      : (struct dns_answer){ .rc = RC_TEMP };
 }
 
 void

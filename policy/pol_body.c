@@ -56,8 +56,8 @@ pol_body_read(const struct log *log, const struct pol_body *b, uint64_t at,
 	n = (size_t)MIN(b->size - at, (uint64_t)POL_BODY_PIECE);
 	rc = fd_pread_all(b->fd, room, n, at);
 	if (rc != RC_OK) {
-		log_error(log, "check.body", KVC("rc", rc_name(rc)),
-		    KVU("at", at));
+		log_error(
+		    log, "check.body", KVC("rc", rc_name(rc)), KVU("at", at));
 		return rc == RC_NOENT ? RC_BAD : RC_TEMP;
 	}
 	*out = str_n(room, n);

@@ -20,8 +20,7 @@
 #include "policy/pol_dmarc.h"
 #include "policy/pol_spf.h"
 
-#define QUESTIONS_MAX                                                          \
-	(1 + POL_DKIM_MAX + POL_AUTHORS_MAX * POL_DMARC_WALK_MAX)
+#define QUESTIONS_MAX (1 + POL_DKIM_MAX + POL_AUTHORS_MAX * POL_DMARC_WALK_MAX)
 
 struct work {
 	const struct pol_env *e;
@@ -82,9 +81,9 @@ prefetch(struct work *w)
 static void
 check_spf(struct work *w)
 {
-	const struct pol_spf_conf conf = { .ask = pol_ask_as_fn,
-		.arg = &w->ask,
-		.receiver = w->e->hostname };
+	const struct pol_spf_conf conf = {
+		.ask = pol_ask_as_fn, .arg = &w->ask, .receiver = w->e->hostname
+	};
 	const struct pol_spf_in in = { .identity = POL_SPF_MAILFROM,
 		.client_ip = w->in->client_ip,
 		.helo = w->in->helo,
@@ -144,9 +143,9 @@ check_dmarc(struct work *w)
 		in.spf = w->spf.domain;
 	else if (w->spf.result == POL_SPF_TEMPERROR)
 		in.spf_unsure = w->spf.domain;
-	w->dmarc = (struct pol_dmarc_out){ .result = POL_DMARC_NONE,
-		.tag = "",
-		.why = "no domain in From" };
+	w->dmarc = (struct pol_dmarc_out){
+		.result = POL_DMARC_NONE, .tag = "", .why = "no domain in From"
+	};
 	for (size_t i = 0; i < w->authors.n; i++) {
 		struct pol_dmarc_out one;
 
@@ -194,12 +193,10 @@ add_spf(const struct work *w, struct pol_ares_result *r)
 	*r = (struct pol_ares_result){ .method = "spf",
 		.result = pol_spf_name(w->spf.result),
 		.reason = w->spf.problem };
-	r->prop[r->nprop].name = w->spf.identity == POL_SPF_HELO
-				     ? "smtp.helo"
-				     : "smtp.mailfrom";
-	r->prop[r->nprop++].value = w->spf.identity == POL_SPF_HELO
-					? w->spf.domain
-					: w->in->from;
+	r->prop[r->nprop].name =
+	    w->spf.identity == POL_SPF_HELO ? "smtp.helo" : "smtp.mailfrom";
+	r->prop[r->nprop++].value =
+	    w->spf.identity == POL_SPF_HELO ? w->spf.domain : w->in->from;
 }
 
 static void
@@ -252,8 +249,8 @@ write_edits(struct work *w, struct pol_verdict *out)
 			.result = w->header_cut ? "permerror" : "none" };
 	if (w->authors.n > 0 || w->authors.odd)
 		add_dmarc(w, out->action == POL_JUNK, &r[n++]);
-	out->edits = str_cat(w->a,
-	    pol_ares_field(w->a, w->e->hostname, r, n), w->received_spf);
+	out->edits = str_cat(
+	    w->a, pol_ares_field(w->a, w->e->hostname, r, n), w->received_spf);
 }
 
 static void
@@ -274,8 +271,7 @@ apply_dmarc(const struct work *w, struct pol_verdict *out)
 	out->why = str_fmt(w->a, "dmarc: %s=%s of %.*s%s", d->tag,
 	    pol_dmarc_policy_name(d->policy), STRF(w->author),
 	    exempt(w) ? ", not the only author" : "");
-	if (d->policy == POL_DMARC_P_REJECT && w->e->dmarc_reject &&
-	    !exempt(w))
+	if (d->policy == POL_DMARC_P_REJECT && w->e->dmarc_reject && !exempt(w))
 		refuse(out, "5.7.1",
 		    str_fmt(w->a, "Not authenticated, as %.*s demands (DMARC)",
 			STRF(w->author)));
@@ -289,8 +285,7 @@ apply_spf(const struct work *w, struct pol_verdict *out)
 	if (w->spf.result != POL_SPF_FAIL || !w->e->spf_reject ||
 	    w->dmarc.result == POL_DMARC_PASS)
 		return;
-	out->why =
-	    str_fmt(w->a, "spf: fail of %.*s", STRF(w->spf.domain));
+	out->why = str_fmt(w->a, "spf: fail of %.*s", STRF(w->spf.domain));
 	refuse(out, "5.7.23",
 	    str_fmt(w->a, "%.*s may not send for %.*s (SPF)",
 		STRF(w->in->client_ip), STRF(w->spf.domain)));
@@ -321,8 +316,8 @@ find_forged(struct work *w, struct pol_verdict *out)
 		return RC_OK;
 	out->ncut = 0;
 	out->why = STR("too many forged Authentication-Results");
-	refuse(out, "5.6.0",
-	    STR("Too many Authentication-Results in our name"));
+	refuse(
+	    out, "5.6.0", STR("Too many Authentication-Results in our name"));
 	return RC_DENY;
 }
 

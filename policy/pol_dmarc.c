@@ -60,8 +60,8 @@ pol_dmarc_names(struct str domain, struct str out[POL_DMARC_WALK_MAX])
 struct dns_question
 pol_dmarc_question(struct arena *a, struct str name)
 {
-	return (struct dns_question){ str_cat(a, STR("_dmarc."), name),
-		DNS_TXT };
+	return (
+	    struct dns_question){ str_cat(a, STR("_dmarc."), name), DNS_TXT };
 }
 
 /* Several records are as good as none (section 4.10 step 2). */
@@ -310,8 +310,8 @@ judge(struct align *al, const struct pol_dmarc_in *in,
 }
 
 void
-pol_dmarc_check(struct pol_ask *k, const struct pol_dmarc_in *in,
-    struct pol_dmarc_out *out)
+pol_dmarc_check(
+    struct pol_ask *k, const struct pol_dmarc_in *in, struct pol_dmarc_out *out)
 {
 	const struct step *s;
 	struct walk w;

@@ -8,8 +8,16 @@
 #include "policy/pol_dmarc.h"
 #include "policy/pol_tags.h"
 
-enum seen { SEEN_P = 1, SEEN_SP = 2, SEEN_NP = 4, SEEN_ADKIM = 8,
-	SEEN_ASPF = 16, SEEN_T = 32, SEEN_PSD = 64, SEEN_RUA = 128 };
+enum seen {
+	SEEN_P = 1,
+	SEEN_SP = 2,
+	SEEN_NP = 4,
+	SEEN_ADKIM = 8,
+	SEEN_ASPF = 16,
+	SEEN_T = 32,
+	SEEN_PSD = 64,
+	SEEN_RUA = 128
+};
 
 static const struct {
 	struct str name;

@@ -110,8 +110,8 @@ pol_put_verdict(struct ipc_msg *m, const struct pol_verdict *in)
 }
 
 static enum rc
-get_cuts(struct ipc_in *in, struct arena *a, uint64_t size,
-    struct pol_verdict *out)
+get_cuts(
+    struct ipc_in *in, struct arena *a, uint64_t size, struct pol_verdict *out)
 {
 	struct ipc_in group;
 	size_t pos = 0, n = 0;
@@ -179,8 +179,8 @@ is_header(struct str s)
 }
 
 enum rc
-pol_get_verdict(struct ipc_in *in, struct arena *a, uint64_t size,
-    struct pol_verdict *out)
+pol_get_verdict(
+    struct ipc_in *in, struct arena *a, uint64_t size, struct pol_verdict *out)
 {
 	struct pol_verdict v = { 0 };
 	uint64_t action;
