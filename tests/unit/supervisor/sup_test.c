@@ -156,7 +156,7 @@ static int
 setup(void **state)
 {
 	static const char *const programs[] = { "directory", "store",
-		"delivery", "remote", "imap", "gateway" };
+		"delivery", "remote", "signer", "imap", "policy", "gateway" };
 	struct world *w = xcalloc(1, sizeof(*w));
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -258,8 +258,10 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 		{ "store", 0, 0, 1, 1, 0 },
 		{ "delivery", 0, 0, 1, 0, 0 },
 		{ "remote", 0, 0, 1, 0, 0 },
+		{ "signer", 0, 0, 1, 0, 0 },
 		{ "imap.0", 0, 0, 1, 0, 0 },
 		{ "imap.1", 0, 0, 1, 0, 0 },
+		{ "policy", 0, 0, 1, 0, 0 },
 		{ "mx", 1, 1, 0, 0, 1 },
 		{ "access", 5, 1, 0, 0, 1 },
 	};
