@@ -79,6 +79,50 @@ each_person_gets_one_copy(void **state)
 }
 
 static void
+junk_goes_to_junk(void **state)
+{
+	static const struct dlv_rcpt to[] = {
+		{ S("team@example.org"), DIR_GROUP, S(TEAM) },
+		{ S("ann@example.org"), DIR_USER, S(ANN) },
+	};
+	struct test t;
+
+	(void)state;
+	begin(&t, to, COUNT(to));
+	member(&t, BOB, "bob@example.org");
+	t.m.junk = true;
+	assert_int_equal(route(&t), RC_OK);
+	assert_int_equal(t.p.nto, 2);
+	for (size_t i = 0; i < t.p.nto; i++)
+		CHECK_STR(t.p.to[i].mailbox, STR("Junk"));
+	arena_free(&t.a);
+}
+
+static void
+what_policy_holds_waits_for_an_administrator(void **state)
+{
+	static const struct dlv_rcpt to[] = {
+		{ S("team@example.org"), DIR_GROUP, S(TEAM) },
+		{ S("ann@example.org"), DIR_USER, S(ANN) },
+		{ S("dan@example.org"), DIR_ELSEWHERE, S(DAN) },
+	};
+	struct test t;
+
+	(void)state;
+	begin(&t, to, COUNT(to));
+	member(&t, BOB, "bob@example.org");
+	t.m.hold = true;
+	assert_int_equal(route(&t), RC_OK);
+	assert_int_equal(t.p.nto, 0);
+	assert_int_equal(t.p.nqueue, 3);
+	for (size_t i = 0; i < t.p.nqueue; i++) {
+		assert_int_equal(t.p.queue[i].state, DLV_HELD);
+		CHECK_STR(t.p.queue[i].reason, STR("held by policy"));
+	}
+	arena_free(&t.a);
+}
+
+static void
 who_cannot_be_reached_now_is_queued(void **state)
 {
 	static const struct dlv_rcpt to[] = {
@@ -321,6 +365,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_person_gets_one_copy),
+		cmocka_unit_test(junk_goes_to_junk),
+		cmocka_unit_test(what_policy_holds_waits_for_an_administrator),
 		cmocka_unit_test(who_cannot_be_reached_now_is_queued),
 		cmocka_unit_test(
 		    directory_down_queues_the_group_with_its_people),

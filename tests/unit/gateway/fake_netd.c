@@ -16,6 +16,9 @@ struct dir_client {
 struct dlv_client {
 	struct fake *f;
 };
+struct pol_client {
+	struct fake *f;
+};
 
 static const char *const domains[] = { "example.org", "example.net" };
 
@@ -53,6 +56,8 @@ fake_init(struct fake *f, unsigned tag)
 	f->gw.dir->f = f;
 	f->gw.dlv = xcalloc(1, sizeof(struct dlv_client));
 	f->gw.dlv->f = f;
+	f->gw.pol = xcalloc(1, sizeof(struct pol_client));
+	f->gw.pol->f = f;
 }
 
 void
@@ -60,6 +65,7 @@ fake_free(struct fake *f)
 {
 	xfree(f->gw.dir);
 	xfree(f->gw.dlv);
+	xfree(f->gw.pol);
 	buf_free(&f->out);
 	buf_free(&f->body);
 	buf_free(&f->trace);
@@ -350,6 +356,22 @@ sgn_sign(struct sgn_client *c, struct arena *a, const struct sgn_message *in,
 	return f->sign_rc;
 }
 
+/* Policy says what the test wants. */
+void
+pol_check_start(struct pol_client *p, const struct pol_check *in,
+    struct deadline dl,
+    void (*done)(void *arg, enum rc rc, const struct pol_verdict *out),
+    void *arg)
+{
+	struct fake *f = p->f;
+	enum rc rc = f->check_rc[MIN(f->checks, 1)];
+
+	(void)dl;
+	assert(in->nrcpt > 0 && in->submitter.n == 0);
+	f->checks++;
+	done(arg, rc, rc == RC_OK ? &f->verdict : NULL);
+}
+
 /* Delivery keeps what it is given. */
 void
 dlv_submit_start(struct dlv_client *d, const struct dlv_submit *in,
@@ -374,6 +396,8 @@ dlv_submit_start(struct dlv_client *d, const struct dlv_submit *in,
 		must(fd_pread_all(in->fd, f->body.p, in->size, 0));
 		f->body.n = in->size;
 	}
+	f->junk = in->junk;
+	f->hold = in->hold;
 	must(buf_add(&f->from, in->from));
 	must(buf_add(&f->trace, in->trace));
 	must(buf_add(&f->edits, in->edits));

@@ -1,6 +1,7 @@
 /*
- * fake_netd - netd, directory, delivery and settings for the SMTP engine's
- * tests: everything a session reaches for, in one process and one thread.
+ * fake_netd - netd, directory, delivery, policy and settings for the SMTP
+ * engine's tests: everything a session reaches for, in one process and one
+ * thread.
  *
  * fake_run feeds bytes to a session in pieces of `step` bytes and collects
  * what it says, so that every dialogue can be run whole and byte by byte.
@@ -19,7 +20,13 @@ struct fake {
 	enum rc submit_rc[2]; /* of the first and second submit */
 	enum rc sign_rc;      /* of the signer, if gw.sgn is set */
 	struct conf conf;
+	/* Policy's answers to the first and second question; both RC_TEMP as
+	 * long as nothing is said. */
+	enum rc check_rc[2];
+	struct pol_verdict verdict;
 	/* what the test reads */
+	unsigned checks;
+	bool junk, hold;
 	struct buf out;
 	bool closed;
 	unsigned submits, dir_calls;

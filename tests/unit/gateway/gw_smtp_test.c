@@ -461,6 +461,191 @@ a_lost_answer_is_asked_for_once_more(void **state)
 	}
 }
 
+/* 43 bytes */
+#define FORGED "Authentication-Results: mx.example.org; x\r\n"
+#define LETTER "Subject: x\r\n\r\nhello\r\n"
+
+static void
+policy_decides(void **state)
+{
+	static struct pol_cut cut[] = { { 0, 43 }, { 55, 43 } };
+	static const struct {
+		const char *rule;
+		struct pol_verdict verdict;
+		const char *codes, *status;
+		unsigned submits;
+		bool junk, hold;
+	} rows[] = {
+		{ "accept", { .action = POL_ACCEPT, .edits = S("A: b\r\n") },
+		    "220 250 250 250 354 250", "2.0.0", 1 },
+		{ "junk", { .action = POL_JUNK, .edits = S("A: b\r\n") },
+		    "220 250 250 250 354 250", "2.0.0", 1, .junk = true },
+		{ "hold", { .action = POL_HOLD, .edits = S("A: b\r\n") },
+		    "220 250 250 250 354 250", "2.0.0", 1, .hold = true },
+		{ "reject",
+		    { .action = POL_REJECT,
+			.status = S("5.7.1"),
+			.text = S("Go away") },
+		    "220 250 250 250 354 550", "550 5.7.1 Go away\r\n", 0 },
+		{ "defer",
+		    { .action = POL_DEFER,
+			.status = S("4.7.1"),
+			.text = S("Later") },
+		    "220 250 250 250 354 451", "451 4.7.1 Later\r\n", 0 },
+		{ "discard", { .action = POL_DISCARD },
+		    "220 250 250 250 354 250", "2.0.0", 0 },
+		{ "cuts",
+		    { .action = POL_ACCEPT,
+			.edits = S("A: b\r\n"),
+			.cut = cut,
+			.ncut = 2 },
+		    "220 250 250 250 354 250", "2.0.0", 1 },
+		/* policy could not look at it: poison */
+		{ "not checked", { .action = POL_ACCEPT },
+		    "220 250 250 250 354 250", "2.0.0", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		bool cuts =
+		    rows[i].verdict.ncut > 0 || rows[i].verdict.edits.n == 0;
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, GW_MX);
+		f.conf.policy = true;
+		f.verdict = rows[i].verdict;
+		fake_run(&f,
+		    STR(E M R D FORGED "Subject: x\r\n" FORGED
+				       "\r\nhello\r\n.\r\n"),
+		    99);
+		if (!str_eq(codes(&a, buf_str(&f.out)), str_c(rows[i].codes)))
+			fail_msg("%s: %.*s", rows[i].rule, STRF(f.out));
+		assert_true(
+		    str_find(buf_str(&f.out), str_c(rows[i].status)) < f.out.n);
+		assert_int_equal(f.checks, 1);
+		assert_int_equal(f.submits, rows[i].submits);
+		assert_int_equal(f.junk, rows[i].junk);
+		assert_int_equal(f.hold, rows[i].hold);
+		assert_int_equal(f.gw.body_memory, 0);
+		if (f.submits == 0) {
+			fake_free(&f);
+			continue;
+		}
+		assert_true(str_eq(buf_str(&f.edits), rows[i].verdict.edits));
+		if (cuts)
+			assert_true(str_eq(buf_str(&f.body), STR(LETTER)));
+		else
+			assert_int_equal(f.body.n, 2 * 43 + 21);
+		fake_free(&f);
+	}
+}
+
+static void
+without_policy(void **state)
+{
+	static const struct {
+		enum rc first, second;
+		enum conf_policy_down down;
+		unsigned checks, unchecked;
+		const char *codes;
+	} rows[] = {
+		{ RC_TEMP, RC_OK, CONF_DOWN_DEFER, 2, 0,
+		    "220 250 250 250 354 250" },
+		{ RC_TEMP, RC_TEMP, CONF_DOWN_ACCEPT, 2, 1,
+		    "220 250 250 250 354 250" },
+		{ RC_TEMP, RC_TEMP, CONF_DOWN_DEFER, 2, 0,
+		    "220 250 250 250 354 451" },
+		{ RC_BAD, RC_OK, CONF_DOWN_ACCEPT, 1, 1,
+		    "220 250 250 250 354 250" },
+		/* no other answer is a refusal either */
+		{ RC_DENY, RC_OK, CONF_DOWN_DEFER, 1, 0,
+		    "220 250 250 250 354 451" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, GW_MX);
+		f.conf.policy = true;
+		f.conf.policy_timeout_ms = 15000;
+		f.conf.policy_down = rows[i].down;
+		f.check_rc[0] = rows[i].first;
+		f.check_rc[1] = rows[i].second;
+		f.verdict = (struct pol_verdict){ .action = POL_ACCEPT,
+			.edits = STR("A: b\r\n") };
+		fake_run(&f, STR(E M R D FORGED LETTER ".\r\n"), 99);
+		assert_true(
+		    str_eq(codes(&a, buf_str(&f.out)), str_c(rows[i].codes)));
+		assert_int_equal(f.checks, rows[i].checks);
+		assert_int_equal(f.gw.unchecked, rows[i].unchecked);
+		/* What was forged in our name goes all the same. */
+		if (rows[i].unchecked)
+			assert_true(str_eq(buf_str(&f.body), STR(LETTER)));
+		fake_free(&f);
+	}
+}
+
+/* Nobody is asked when it is off, nor about people who have logged in. */
+static void
+who_is_not_checked(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, GW_MX);
+	fake_run(&f, STR(E M R D BODY), 99);
+	assert_int_equal(f.checks, 0);
+	assert_int_equal(f.submits, 1);
+	fake_free(&f);
+
+	fake_init(&f, GW_SUBMISSION);
+	f.tls = true;
+	f.conf.policy = true;
+	fake_run(&f, STR(E AUTH MA R D FROM("ann@example.org")), 99);
+	assert_int_equal(f.checks, 0);
+	assert_int_equal(f.submits, 1);
+	fake_free(&f);
+}
+
+/* Inline, memory and file; from one kind to a smaller one, too. */
+static void
+cuts_in_every_kind_of_body(void **state)
+{
+	static const size_t lines[] = { 10, 1635, 1640, 3900 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++)
+		for (unsigned memory = 0; memory < 2; memory++) {
+			struct pol_cut cut = { 0, 43 };
+			AUTO_BUF in = { 0 };
+			struct fake f;
+
+			buf_init(&in, 1u << 20);
+			assert_int_equal(
+			    buf_add(&in, STR(E M R D FORGED)), RC_OK);
+			for (size_t k = 0; k < lines[i]; k++)
+				assert_int_equal(
+				    buf_fmt(&in, "%08zu\r\n", k), RC_OK);
+			assert_int_equal(buf_add(&in, STR(".\r\n")), RC_OK);
+			fake_init(&f, GW_MX);
+			f.conf.policy = true;
+			f.conf.memory_body_max = memory ? 4u << 20 : 1;
+			f.verdict = (struct pol_verdict){ .action = POL_ACCEPT,
+				.edits = STR("A: b\r\n"),
+				.cut = &cut,
+				.ncut = 1 };
+			fake_run(&f, buf_str(&in), 1000);
+			assert_int_equal(f.body.n, lines[i] * 10);
+			assert_memory_equal(f.body.p,
+			    in.p + sizeof(E M R D FORGED) - 1, f.body.n);
+			assert_int_equal(f.gw.body_memory, 0);
+			fake_free(&f);
+		}
+}
+
 int
 main(void)
 {
@@ -476,6 +661,10 @@ main(void)
 		cmocka_unit_test(large_bodies),
 		cmocka_unit_test(too_large_is_552),
 		cmocka_unit_test(a_lost_answer_is_asked_for_once_more),
+		cmocka_unit_test(policy_decides),
+		cmocka_unit_test(without_policy),
+		cmocka_unit_test(who_is_not_checked),
+		cmocka_unit_test(cuts_in_every_kind_of_body),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
