@@ -25,6 +25,10 @@ fuzz_programs = \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/pop3_fuzz \
+	%D%/pol_ares_fuzz \
+	%D%/pol_dkim_fuzz \
+	%D%/pol_dmarc_fuzz \
+	%D%/pol_wire_fuzz \
 	%D%/preamble_fuzz \
 	%D%/proxy2_fuzz \
 	%D%/smtp_client_fuzz \
@@ -148,3 +152,18 @@ endif
 %C%_store_rec_fuzz_SOURCES = %D%/store_rec_fuzz.c $(fuzz_main)
 %C%_store_rec_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_store_rec_fuzz_LDADD = $(STORE_LIBS)
+
+fuzz_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
+	$(OPENDKIM_LIBS)
+%C%_pol_ares_fuzz_SOURCES = %D%/pol_ares_fuzz.c $(fuzz_main)
+%C%_pol_ares_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_pol_ares_fuzz_LDADD = $(fuzz_policy_libs)
+%C%_pol_dkim_fuzz_SOURCES = %D%/pol_dkim_fuzz.c $(fuzz_main)
+%C%_pol_dkim_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_pol_dkim_fuzz_LDADD = $(fuzz_policy_libs)
+%C%_pol_dmarc_fuzz_SOURCES = %D%/pol_dmarc_fuzz.c $(fuzz_main)
+%C%_pol_dmarc_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_pol_dmarc_fuzz_LDADD = $(fuzz_policy_libs)
+%C%_pol_wire_fuzz_SOURCES = %D%/pol_wire_fuzz.c $(fuzz_main)
+%C%_pol_wire_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_pol_wire_fuzz_LDADD = $(fuzz_policy_libs)
