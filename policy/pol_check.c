@@ -18,7 +18,6 @@
 #include "policy/pol_author.h"
 #include "policy/pol_check.h"
 #include "policy/pol_dmarc.h"
-#include "policy/pol_spf.h"
 
 #define QUESTIONS_MAX (1 + POL_DKIM_MAX + POL_AUTHORS_MAX * POL_DMARC_WALK_MAX)
 

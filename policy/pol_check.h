@@ -17,6 +17,7 @@
 #include "policy/pol_ask.h"
 #include "policy/pol_client.h"
 #include "policy/pol_dkim.h"
+#include "policy/pol_spf.h"
 
 struct pol_env {
 	const struct log *log;
@@ -24,6 +25,7 @@ struct pol_env {
 	pol_ask_fn *ask;
 	void *ask_arg;
 	struct str hostname; /* authserv-id */
+	enum pol_spf_engine spf_engine;
 	bool spf_reject;     /* else a failure is only marked */
 	bool dmarc_reject;   /* else a failure under p=reject goes to Junk */
 };

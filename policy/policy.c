@@ -198,6 +198,9 @@ check(struct job *j, struct rpcd_req *r, const struct pol_check *in,
 		.ask = ask,
 		.ask_arg = j,
 		.hostname = str_dup(&r->a, str_c(conf->hostname)),
+		.spf_engine = conf->spf_engine == CONF_SPF_LIBSPF2
+				  ? POL_SPF_LIBSPF2
+				  : POL_SPF_OWN,
 		.spf_reject = conf->spf_fail == CONF_SPF_REJECT,
 		.dmarc_reject = conf->dmarc_reject == CONF_DMARC_REJECT };
 	enum rc rc;

@@ -154,7 +154,7 @@ endif
 %C%_store_rec_fuzz_LDADD = $(STORE_LIBS)
 
 fuzz_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
-	$(OPENDKIM_LIBS)
+	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS)
 %C%_pol_ares_fuzz_SOURCES = %D%/pol_ares_fuzz.c $(fuzz_main)
 %C%_pol_ares_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_pol_ares_fuzz_LDADD = $(fuzz_policy_libs)

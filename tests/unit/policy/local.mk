@@ -23,7 +23,7 @@ more_policy_tests = %D%/dmarc_test %D%/ares_test %D%/dkim_test \
 	%D%/check_test
 check_PROGRAMS += $(more_policy_tests)
 more_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
-	$(OPENDKIM_LIBS) $(CMOCKA_LIBS)
+	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
 %C%_dmarc_test_SOURCES = %D%/dmarc_test.c $(spf_zone)
 %C%_dmarc_test_LDADD = $(more_policy_libs)
 %C%_ares_test_SOURCES = %D%/ares_test.c
