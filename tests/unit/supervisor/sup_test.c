@@ -17,7 +17,7 @@
 #include "tests/unit/lib/test.h"
 #include "supervisor/sup_client.h"
 
-#define PROCESSES 8u
+#define PROCESSES 10u
 #define PATIENCE  20000
 
 int probe_main(int argc, char **argv);
