@@ -21,3 +21,8 @@ noinst_PROGRAMS += %D%/dns_bench
 %C%_dns_bench_SOURCES = %D%/dns_bench.c \
 	tests/unit/lib/dns_peer.h tests/unit/lib/dns_peer.c
 %C%_dns_bench_LDADD = $(LIB_LIBS) $(RESOLVER_LIBS)
+noinst_PROGRAMS += %D%/policy_bench
+%C%_policy_bench_SOURCES = %D%/policy_bench.c tests/unit/policy/dkim_rig.h \
+	tests/unit/policy/dkim_rig.c $(spf_zone)
+%C%_policy_bench_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
+%C%_policy_bench_LDADD = $(fuzz_policy_libs)

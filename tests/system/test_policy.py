@@ -170,6 +170,20 @@ def test_a_signature_passes(gp, keys, key):
     assert "spf=none" in said and "smtp.mailfrom=x@plain.test" in said
 
 
+def test_rsa_sha1_by_opendkim(gp, keys, tmp_path):
+    """opendkim-testmsg signs with nothing else."""
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(keys.private["rsa"])
+    os.chmod(pem, 0o600)
+    body = mail("opendkim").replace(b"\n", b"\r\n")
+    signed = subprocess.run(
+        ["opendkim-testmsg", "-d", "good.test", "-s", "rsa", "-k", str(pem)],
+        input=body, capture_output=True, check=True).stdout
+    assert b"a=rsa-sha1" in signed
+    said = check(gp, signed, "x@plain.test", "Junk")
+    assert "dkim=permerror (rsa-sha1 is not accepted) header.d=good" in said
+
+
 def test_spf_alone_passes_dmarc(gp):
     said = check(gp, mail("by client"), "x@good.test")
     assert "spf=pass" in said and "dkim=none" in said
