@@ -184,7 +184,7 @@ add_range(
 }
 
 enum rc
-gw_body_cut(struct gw_body *b, const struct gw_range *v, size_t n)
+gw_body_cut(struct gw_body *b, const struct mail_range *v, size_t n)
 {
 	struct gw_body anew;
 	uint64_t at = 0;

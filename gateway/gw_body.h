@@ -15,6 +15,7 @@
 #define GW_BODY_H
 
 #include "gateway/gw.h"
+#include "mail/ares.h"
 
 #define GW_BODY_INLINE (16u << 10)
 #define GW_BODY_MEMFD  (1u << 20)
@@ -44,10 +45,7 @@ MUST_CHECK enum rc gw_body_header(
  * Leave out these ranges, which are in order: the rest is written anew, and
  * finished.  RC_TEMP: *b is as it was.
  */
-struct gw_range {
-	uint64_t off, len;
-};
 MUST_CHECK enum rc gw_body_cut(
-    struct gw_body *b, const struct gw_range *v, size_t n);
+    struct gw_body *b, const struct mail_range *v, size_t n);
 
 #endif

@@ -56,7 +56,7 @@ struct gw_tx {
 	unsigned char id[16];
 	struct str trace, edits;
 	struct str author; /* domain of the header From (submission) */
-	bool junk, hold; /* what policy wants done with it */
+	bool junk, hold;   /* what policy wants done with it */
 	int64_t received_at;
 	size_t step; /* of gw_commit */
 	unsigned tries;

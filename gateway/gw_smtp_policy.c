@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 #include "gateway/gw_session.h"
-#include "policy/pol_ares.h"
+#include "mail/ares.h"
 
 #define POLICY_TRIES 2u
 #define AGAIN_MS     300
@@ -109,24 +109,30 @@ start(struct gw_smtp *s)
 }
 
 static bool
-cut_out(struct gw_smtp *s, const struct pol_cut *cut, size_t n)
+cut_out(struct gw_smtp *s, const struct mail_range *v, size_t n)
 {
-	struct gw_range *v = arena_calloc(&s->unit, n, sizeof(*v));
-
 	if (n == 0)
 		return true;
-	for (size_t i = 0; i < n; i++)
-		v[i] = (struct gw_range){ cut[i].off, cut[i].len };
 	log_info(s->log, "policy.cut", KVU("fields", n),
 	    KV("client", netd_peer_ip(s->c)));
 	return gw_body_cut(&s->tx.body, v, n) == RC_OK;
+}
+
+static bool
+cut_as_said(struct gw_smtp *s, const struct pol_verdict *v)
+{
+	struct mail_range *r = arena_calloc(&s->unit, v->ncut, sizeof(*r));
+
+	for (size_t i = 0; i < v->ncut; i++)
+		r[i] = (struct mail_range){ v->cut[i].off, v->cut[i].len };
+	return cut_out(s, r, v->ncut);
 }
 
 /* What policy would have found. */
 static bool
 cut_forged(struct gw_smtp *s)
 {
-	struct pol_cut cut[POL_CUTS_MAX];
+	struct mail_range cut[POL_CUTS_MAX];
 	struct str header;
 	size_t n;
 
@@ -138,7 +144,7 @@ cut_forged(struct gw_smtp *s)
 	default:
 		return false;
 	}
-	if (pol_ares_cuts(
+	if (mail_ares_cuts(
 		header, str_c(s->conf->hostname), cut, COUNT(cut), &n) != RC_OK)
 		return false;
 	return cut_out(s, cut, n);
@@ -217,8 +223,7 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 	/* Without results it was not checked, and nothing was looked for. */
 	if (v->edits.n == 0)
 		atomic_fetch_add(&s->gw->unchecked, 1);
-	return (v->edits.n == 0 ? cut_forged(s)
-				: cut_out(s, v->cut, v->ncut)) ||
+	return (v->edits.n == 0 ? cut_forged(s) : cut_as_said(s, v)) ||
 	       trouble(s, out);
 }
 

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/addr.h %D%/addr.c \
 	%D%/addrlist.h %D%/addrlist.c %D%/senders.c \
+	%D%/ares.h %D%/ares.c \
 	%D%/casemap.h %D%/casemap_data.c \
 	%D%/charset.c \
 	%D%/date.h %D%/date.c \

@@ -22,12 +22,11 @@ libpolicy_a_SOURCES += \
 libpolicy_a_CPPFLAGS += $(OPENDKIM_CFLAGS)
 POLICY_LIBS = libpolicy.a $(MAIL_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS)
 
-# For the gateway: the stub, and what finds forged results.
+# For the gateway.
 noinst_LIBRARIES += libpolclient.a
 libpolclient_a_SOURCES = \
 	%D%/pol_client.h %D%/pol_client.c \
-	%D%/pol_wire.h %D%/pol_wire.c \
-	%D%/pol_ares.h %D%/pol_ares.c
+	%D%/pol_wire.h %D%/pol_wire.c
 
 gplibexec_PROGRAMS += gatepost-policy
 gatepost_policy_SOURCES = %D%/main.c

@@ -30,7 +30,7 @@ struct pol_ask {
 	struct {
 		struct dns_question q; /* name in lower case */
 		struct dns_answer answer;
-	} *seen;
+	} * seen;
 	size_t n, room;
 };
 

@@ -2,8 +2,8 @@
  * pol_body - the message of a check, inline or in a descriptor, read in pieces.
  *
  * Nothing is mapped: a spool file may shrink under a mapping, and pieces keep
- * memory independent of size.  A memfd must be sealed, a file must have the size
- * that was said.
+ * memory independent of size.  A memfd must be sealed, a file must have the
+ * size that was said.
  *
  * Ownership  The descriptor and the inline bytes are borrowed.
  * Threads    One owner.

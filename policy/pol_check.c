@@ -13,8 +13,8 @@
  *   than we cut
  * A temporary error never refuses or moves anything.
  */
+#include "mail/ares.h"
 #include "mail/header.h"
-#include "policy/pol_ares.h"
 #include "policy/pol_author.h"
 #include "policy/pol_check.h"
 #include "policy/pol_dmarc.h"
@@ -187,9 +187,9 @@ summary_dmarc(const struct work *w)
 }
 
 static void
-add_spf(const struct work *w, struct pol_ares_result *r)
+add_spf(const struct work *w, struct mail_ares_result *r)
 {
-	*r = (struct pol_ares_result){ .method = "spf",
+	*r = (struct mail_ares_result){ .method = "spf",
 		.result = pol_spf_name(w->spf.result),
 		.reason = w->spf.problem };
 	r->prop[r->nprop].name =
@@ -199,9 +199,9 @@ add_spf(const struct work *w, struct pol_ares_result *r)
 }
 
 static void
-add_dkim(const struct pol_dkim_sig *s, struct pol_ares_result *r)
+add_dkim(const struct pol_dkim_sig *s, struct mail_ares_result *r)
 {
-	*r = (struct pol_ares_result){ .method = "dkim",
+	*r = (struct mail_ares_result){ .method = "dkim",
 		.result = pol_dkim_name(s->result),
 		.reason = s->why[0] != '\0' ? str_c(s->why)
 			  : s->test_key     ? STR("test key")
@@ -212,7 +212,7 @@ add_dkim(const struct pol_dkim_sig *s, struct pol_ares_result *r)
 }
 
 static void
-add_dmarc(const struct work *w, bool junk, struct pol_ares_result *r)
+add_dmarc(const struct work *w, bool junk, struct mail_ares_result *r)
 {
 	const struct pol_dmarc_out *d = &w->dmarc;
 	struct str said = STR("");
@@ -222,7 +222,7 @@ add_dmarc(const struct work *w, bool junk, struct pol_ares_result *r)
 		    pol_dmarc_policy_name(d->published),
 		    d->policy != d->published ? " t=y" : "",
 		    junk ? "junk" : "none");
-	*r = (struct pol_ares_result){ .method = "dmarc",
+	*r = (struct mail_ares_result){ .method = "dmarc",
 		.result = pol_dmarc_name(d->result),
 		.reason = said,
 		.prop = { { "header.from", w->author } },
@@ -237,19 +237,19 @@ add_dmarc(const struct work *w, bool junk, struct pol_ares_result *r)
 static void
 write_edits(struct work *w, struct pol_verdict *out)
 {
-	struct pol_ares_result r[2 + POL_DKIM_MAX];
+	struct mail_ares_result r[2 + POL_DKIM_MAX];
 	size_t n = 0;
 
 	add_spf(w, &r[n++]);
 	for (size_t i = 0; i < w->dkim.n; i++)
 		add_dkim(&w->dkim.sig[i], &r[n++]);
 	if (w->dkim.n == 0)
-		r[n++] = (struct pol_ares_result){ .method = "dkim",
+		r[n++] = (struct mail_ares_result){ .method = "dkim",
 			.result = w->header_cut ? "permerror" : "none" };
 	if (w->authors.n > 0 || w->authors.odd)
 		add_dmarc(w, out->action == POL_JUNK, &r[n++]);
 	out->edits = str_cat(
-	    w->a, pol_ares_field(w->a, w->e->hostname, r, n), w->received_spf);
+	    w->a, mail_ares_field(w->a, w->e->hostname, r, n), w->received_spf);
 }
 
 static void
@@ -307,13 +307,17 @@ decide(const struct work *w, struct pol_verdict *out)
 static enum rc
 find_forged(struct work *w, struct pol_verdict *out)
 {
-	struct pol_cut *cut = arena_calloc(w->a, POL_CUTS_MAX, sizeof(*cut));
+	struct mail_range r[POL_CUTS_MAX];
+	size_t n;
 
-	out->cut = cut;
-	if (pol_ares_cuts(w->header, w->e->hostname, cut, POL_CUTS_MAX,
-		&out->ncut) == RC_OK)
+	if (mail_ares_cuts(w->header, w->e->hostname, r, COUNT(r), &n) ==
+	    RC_OK) {
+		out->cut = arena_calloc(w->a, n, sizeof(*out->cut));
+		out->ncut = n;
+		for (size_t i = 0; i < n; i++)
+			out->cut[i] = (struct pol_cut){ r[i].off, r[i].len };
 		return RC_OK;
-	out->ncut = 0;
+	}
 	out->why = STR("too many forged Authentication-Results");
 	refuse(
 	    out, "5.6.0", STR("Too many Authentication-Results in our name"));

@@ -26,8 +26,8 @@ struct pol_env {
 	void *ask_arg;
 	struct str hostname; /* authserv-id */
 	enum pol_spf_engine spf_engine;
-	bool spf_reject;     /* else a failure is only marked */
-	bool dmarc_reject;   /* else a failure under p=reject goes to Junk */
+	bool spf_reject;   /* else a failure is only marked */
+	bool dmarc_reject; /* else a failure under p=reject goes to Junk */
 };
 
 MUST_CHECK enum rc pol_check_run(const struct pol_env *e, struct arena *a,

@@ -45,16 +45,15 @@ MUST_CHECK enum rc pol_dmarc_parse(
     struct str text, struct pol_dmarc_record *out);
 
 /* The names of a walk, longest first, without "_dmarc."; how many. */
-size_t pol_dmarc_names(
-    struct str domain, struct str out[POL_DMARC_WALK_MAX]);
+size_t pol_dmarc_names(struct str domain, struct str out[POL_DMARC_WALK_MAX]);
 /* The question that a name of a walk needs; in `a`. */
 struct dns_question pol_dmarc_question(struct arena *a, struct str name);
 
 struct pol_dmarc_in {
-	struct str from; /* author domain, lower case A-labels */
-	struct str spf;  /* MAIL FROM domain; "" unless SPF passed */
-	struct str spf_unsure;     /* the same if SPF had a temperror */
-	const struct str *dkim;    /* d= of signatures that passed */
+	struct str from;        /* author domain, lower case A-labels */
+	struct str spf;         /* MAIL FROM domain; "" unless SPF passed */
+	struct str spf_unsure;  /* the same if SPF had a temperror */
+	const struct str *dkim; /* d= of signatures that passed */
 	size_t ndkim;
 	const struct str *dkim_unsure; /* whose keys were not to be had */
 	size_t ndkim_unsure;
@@ -65,9 +64,9 @@ struct pol_dmarc_out {
 	/* What the owner wants for a failure, t= applied; ABSENT: no record. */
 	enum pol_dmarc_policy policy;
 	enum pol_dmarc_policy published; /* without t= */
-	const char *tag;       /* "p", "sp", "np" */
-	struct str record_at;  /* domain of the record */
-	struct str org;        /* organizational domain, "" not needed */
+	const char *tag;                 /* "p", "sp", "np" */
+	struct str record_at;            /* domain of the record */
+	struct str org; /* organizational domain, "" not needed */
 	bool aligned_spf, aligned_dkim;
 	const char *why;
 };

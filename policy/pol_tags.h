@@ -2,8 +2,8 @@
  * pol_tags - the tag=value lists of DKIM and DMARC (RFC 6376 section 3.2).
  *
  * Tolerant: what is between two semicolons and is no tag is skipped, as
- * RFC 9989 section 4.7 wants for unknown and broken tags.  White space and folds
- * around names and values are cut off.
+ * RFC 9989 section 4.7 wants for unknown and broken tags.  White space and
+ * folds around names and values are cut off.
  *
  * Ownership  Slices borrow the input.
  * Threads    Pure functions.

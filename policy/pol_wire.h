@@ -28,7 +28,7 @@ MUST_CHECK enum rc pol_get_check(
     struct ipc_in *in, struct arena *a, struct pol_check *out);
 void pol_put_verdict(struct ipc_msg *m, const struct pol_verdict *in);
 /* size: of the message that was checked, for the cuts. */
-MUST_CHECK enum rc pol_get_verdict(struct ipc_in *in, struct arena *a,
-    uint64_t size, struct pol_verdict *out);
+MUST_CHECK enum rc pol_get_verdict(
+    struct ipc_in *in, struct arena *a, uint64_t size, struct pol_verdict *out);
 
 #endif

@@ -5,6 +5,7 @@
 fuzz_programs = \
 	%D%/addr_fuzz \
 	%D%/addrlist_fuzz \
+	%D%/ares_fuzz \
 	%D%/conf_fuzz \
 	%D%/date_fuzz \
 	%D%/decode_fuzz \
@@ -25,7 +26,6 @@ fuzz_programs = \
 	%D%/meta_fuzz \
 	%D%/mime_fuzz \
 	%D%/pop3_fuzz \
-	%D%/pol_ares_fuzz \
 	%D%/pol_dkim_fuzz \
 	%D%/pol_dmarc_fuzz \
 	%D%/pol_wire_fuzz \
@@ -60,6 +60,9 @@ endif
 %C%_addrlist_fuzz_SOURCES = %D%/addrlist_fuzz.c $(fuzz_main)
 %C%_addrlist_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_addrlist_fuzz_LDADD = $(MAIL_LIBS)
+%C%_ares_fuzz_SOURCES = %D%/ares_fuzz.c $(fuzz_main)
+%C%_ares_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_ares_fuzz_LDADD = $(MAIL_LIBS)
 %C%_date_fuzz_SOURCES = %D%/date_fuzz.c $(fuzz_main)
 %C%_date_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_date_fuzz_LDADD = $(MAIL_LIBS)
@@ -155,9 +158,6 @@ endif
 
 fuzz_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
 	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS)
-%C%_pol_ares_fuzz_SOURCES = %D%/pol_ares_fuzz.c $(fuzz_main)
-%C%_pol_ares_fuzz_LDFLAGS = $(fuzz_ldflags)
-%C%_pol_ares_fuzz_LDADD = $(fuzz_policy_libs)
 %C%_pol_dkim_fuzz_SOURCES = %D%/pol_dkim_fuzz.c $(fuzz_main)
 %C%_pol_dkim_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_pol_dkim_fuzz_LDADD = $(fuzz_policy_libs)

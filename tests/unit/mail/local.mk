@@ -2,6 +2,7 @@ if HAVE_CMOCKA
 mail_tests = \
 	%D%/addr_test \
 	%D%/addrlist_test \
+	%D%/ares_test \
 	%D%/date_test \
 	%D%/decode_test \
 	%D%/dot_test \
@@ -35,6 +36,8 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_mime_test_SOURCES = %D%/mime_test.c %D%/test.h \
 	%D%/tree.h %D%/tree.c
 %C%_mime_test_LDADD = $(mail_test_libs)
+%C%_ares_test_SOURCES = %D%/ares_test.c
+%C%_ares_test_LDADD = $(mail_test_libs)
 %C%_addrlist_test_SOURCES = %D%/addrlist_test.c %D%/test.h
 %C%_addrlist_test_LDADD = $(mail_test_libs)
 %C%_decode_test_SOURCES = %D%/decode_test.c %D%/test.h

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "mail/header.h"
-#include "policy/pol_ares.h"
+#include "mail/ares.h"
 
 #define COMMENT_DEPTH 32u
 #define VALUE_MAX     255u
@@ -78,7 +78,7 @@ take_value(struct str *s, char *room, size_t max, struct str *out)
 }
 
 bool
-pol_ares_is_ours(struct str value, struct str authserv_id)
+mail_ares_is_ours(struct str value, struct str authserv_id)
 {
 	char room[VALUE_MAX + 1];
 	struct str s = value, id;
@@ -98,8 +98,8 @@ pol_ares_is_ours(struct str value, struct str authserv_id)
 }
 
 enum rc
-pol_ares_cuts(struct str header, struct str authserv_id, struct pol_cut *out,
-    size_t max, size_t *out_n)
+mail_ares_cuts(struct str header, struct str authserv_id,
+    struct mail_range *out, size_t max, size_t *out_n)
 {
 	struct mail_header_iter it = { header };
 	struct mail_field f;
@@ -108,7 +108,7 @@ pol_ares_cuts(struct str header, struct str authserv_id, struct pol_cut *out,
 	while (mail_header_next_named(&it, STR("Authentication-Results"), &f)) {
 		uint64_t off = (uint64_t)(f.whole.p - header.p);
 
-		if (!pol_ares_is_ours(f.value, authserv_id))
+		if (!mail_ares_is_ours(f.value, authserv_id))
 			continue;
 		if (n > 0 && out[n - 1].off + out[n - 1].len == off) {
 			out[n - 1].len += f.whole.n;
@@ -116,7 +116,7 @@ pol_ares_cuts(struct str header, struct str authserv_id, struct pol_cut *out,
 		}
 		if (n == max)
 			return RC_BAD;
-		out[n++] = (struct pol_cut){ off, f.whole.n };
+		out[n++] = (struct mail_range){ off, f.whole.n };
 	}
 	*out_n = n;
 	return RC_OK;
@@ -171,7 +171,7 @@ add_comment(struct buf *b, struct str v)
 }
 
 static enum rc
-add_result(struct buf *b, const struct pol_ares_result *r)
+add_result(struct buf *b, const struct mail_ares_result *r)
 {
 	enum rc rc = buf_fmt(b, ";\r\n\t%s=%s", r->method, r->result);
 
@@ -189,8 +189,8 @@ add_result(struct buf *b, const struct pol_ares_result *r)
 }
 
 struct str
-pol_ares_field(struct arena *a, struct str authserv_id,
-    const struct pol_ares_result *v, size_t n)
+mail_ares_field(struct arena *a, struct str authserv_id,
+    const struct mail_ares_result *v, size_t n)
 {
 	AUTO_BUF b = { 0 };
 	enum rc rc;

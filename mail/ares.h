@@ -1,5 +1,5 @@
 /*
- * pol_ares - Authentication-Results (RFC 8601): ours written, those forged in
+ * ares - Authentication-Results (RFC 8601): ours written, those forged in
  * our name found.
  *
  * Ownership  Slices live in the arena.
@@ -8,12 +8,16 @@
  * Hostile    Values come from the message and from the DNS: what is no token is
  *            quoted, what cannot stand in a quoted string or comment is '?'.
  */
-#ifndef POLICY_POL_ARES_H
-#define POLICY_POL_ARES_H
+#ifndef MAIL_ARES_H
+#define MAIL_ARES_H
 
-#include "policy/pol_client.h"
+#include "lib/base.h"
 
-struct pol_ares_result {
+struct mail_range {
+	uint64_t off, len;
+};
+
+struct mail_ares_result {
 	const char *method, *result; /* "spf", "pass" */
 	struct str reason;           /* a comment, "" none */
 	/* "smtp.mailfrom" and so on; empty values are left out. */
@@ -25,20 +29,20 @@ struct pol_ares_result {
 };
 
 /* One field, folded, with CRLF; no results: "none". */
-struct str pol_ares_field(struct arena *a, struct str authserv_id,
-    const struct pol_ares_result *v, size_t n);
+struct str mail_ares_field(struct arena *a, struct str authserv_id,
+    const struct mail_ares_result *v, size_t n);
 
 /*
  * Is this the value of a field in our name?  One that cannot be parsed and
  * has our name in it anywhere is, too.
  */
-bool pol_ares_is_ours(struct str value, struct str authserv_id);
+bool mail_ares_is_ours(struct str value, struct str authserv_id);
 
 /*
  * Where the header has such fields; neighbours are one cut.  RC_BAD: more than
  * max.
  */
-MUST_CHECK enum rc pol_ares_cuts(struct str header, struct str authserv_id,
-    struct pol_cut *out, size_t max, size_t *out_n);
+MUST_CHECK enum rc mail_ares_cuts(struct str header, struct str authserv_id,
+    struct mail_range *out, size_t max, size_t *out_n);
 
 #endif

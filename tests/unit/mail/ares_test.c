@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "mail/header.h"
-#include "policy/pol_ares.h"
+#include "mail/ares.h"
 
 #define S  STR_INIT
 #define US STR("mx.example.org")
@@ -49,7 +49,7 @@ whose_it_is(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		if (pol_ares_is_ours(rows[i].value, US) != rows[i].ours)
+		if (mail_ares_is_ours(rows[i].value, US) != rows[i].ours)
 			fail_msg("row %zu: %.*s", i, STRF(rows[i].value));
 }
 
@@ -77,11 +77,11 @@ cuts_are_whole_fields(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct str h = rows[i].header, left = STR("");
-		struct pol_cut cut[4];
+		struct mail_range cut[4];
 		AUTO_ARENA a = { 0 };
 		size_t n, at = 0;
 
-		assert_int_equal(pol_ares_cuts(h, US, cut, 4, &n), RC_OK);
+		assert_int_equal(mail_ares_cuts(h, US, cut, 4, &n), RC_OK);
 		assert_int_equal(n, rows[i].cuts);
 		for (size_t k = 0; k < n; k++) {
 			left =
@@ -98,17 +98,17 @@ more_than_fit_is_bad(void **state)
 {
 	struct str h = STR("Authentication-Results: mx.example.org; x\r\nA: b"
 			   "\r\nAuthentication-Results: mx.example.org; x\r\n");
-	struct pol_cut cut[1];
+	struct mail_range cut[1];
 	size_t n;
 
 	(void)state;
-	assert_int_equal(pol_ares_cuts(h, US, cut, 1, &n), RC_BAD);
+	assert_int_equal(mail_ares_cuts(h, US, cut, 1, &n), RC_BAD);
 }
 
 static void
 ours_is_one_field(void **state)
 {
-	static const struct pol_ares_result r[] = {
+	static const struct mail_ares_result r[] = {
 		{ "spf", "fail", S("a (b) \\ c\r\nX: y\x01"),
 		    { { "smtp.mailfrom", S("joe@x.example") } }, 1 },
 		{ "dkim", "pass", S(""),
@@ -123,7 +123,7 @@ ours_is_one_field(void **state)
 		    2 },
 	};
 	AUTO_ARENA a = { 0 };
-	struct str got = pol_ares_field(&a, US, r, COUNT(r));
+	struct str got = mail_ares_field(&a, US, r, COUNT(r));
 	struct mail_header_iter it = { got };
 	struct mail_field f;
 
@@ -138,8 +138,8 @@ ours_is_one_field(void **state)
 		"\tspf=pass smtp.mailfrom=\"\\\"a b\\\"@x.example\"\r\n")));
 	assert_true(mail_header_next(&it, &f));
 	assert_int_equal(f.whole.n, got.n);
-	assert_true(pol_ares_is_ours(f.value, US));
-	assert_true(str_eq(pol_ares_field(&a, US, NULL, 0),
+	assert_true(mail_ares_is_ours(f.value, US));
+	assert_true(str_eq(mail_ares_field(&a, US, NULL, 0),
 	    STR("Authentication-Results: mx.example.org; none\r\n")));
 }
 

@@ -5,19 +5,20 @@
 #include <string.h>
 
 #include "mail/header.h"
-#include "policy/pol_ares.h"
+#include "mail/ares.h"
 #include "tests/fuzz/fuzz.h"
 
-#define US STR("mx.example.org")
+#define CUTS_MAX 256u
+#define US       STR("mx.example.org")
 
 static void
 check_cuts(struct str header)
 {
-	struct pol_cut cut[POL_CUTS_MAX];
+	struct mail_range cut[CUTS_MAX];
 	char *left = xmalloc(header.n + 1);
 	size_t n, at = 0, len = 0, again;
 
-	if (pol_ares_cuts(header, US, cut, COUNT(cut), &n) != RC_OK) {
+	if (mail_ares_cuts(header, US, cut, COUNT(cut), &n) != RC_OK) {
 		xfree(left);
 		return;
 	}
@@ -33,7 +34,7 @@ check_cuts(struct str header)
 			at = end + (size_t)cut[i].len;
 		}
 	}
-	PROMISE(pol_ares_cuts(str_n(left, len), US, cut, COUNT(cut), &again) ==
+	PROMISE(mail_ares_cuts(str_n(left, len), US, cut, COUNT(cut), &again) ==
 		RC_OK);
 	PROMISE(again == 0);
 	xfree(left);
@@ -43,7 +44,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str in = str_n(data, size), written;
-	struct pol_ares_result r = { .method = "spf",
+	struct mail_ares_result r = { .method = "spf",
 		.result = "pass",
 		.reason = in,
 		.prop = { { "smtp.mailfrom", in }, { "smtp.helo", in } },
@@ -52,13 +53,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mail_field f;
 	AUTO_ARENA a = { 0 };
 
-	(void)pol_ares_is_ours(in, US);
+	(void)mail_ares_is_ours(in, US);
 	if (size > 0)
 		check_cuts(in);
-	written = pol_ares_field(&a, US, &r, 1);
+	written = mail_ares_field(&a, US, &r, 1);
 	it = (struct mail_header_iter){ written };
 	PROMISE(mail_header_next(&it, &f) && f.whole.n == written.n);
-	PROMISE(pol_ares_is_ours(f.value, US));
+	PROMISE(mail_ares_is_ours(f.value, US));
 	PROMISE(str_is_ascii(written) && str_chr(written, '\0') == written.n);
 	return 0;
 }
