@@ -1,4 +1,7 @@
 /* What the commands have in common. */
+#include <pwd.h>
+#include <unistd.h>
+
 #include "cli/cli.h"
 #include "cli/out.h"
 
@@ -6,6 +9,27 @@ const char *
 cli_socket(struct cli *c, const char *service)
 {
 	return str_fmt(&c->a, "%s/%s.sock", c->conf->run_dir, service).p;
+}
+
+enum rc
+cli_user_of(struct cli *c, const char *role, uid_t *uid, gid_t *gid)
+{
+	struct str name = str_c(c->conf->user);
+	char text[4096];
+	struct passwd pw, *found = NULL;
+
+	*uid = geteuid();
+	*gid = getegid();
+	if (geteuid() != 0)
+		return RC_OK;
+	if (name.n == 0)
+		name = str_fmt(&c->a, "%s%s", c->conf->user_prefix, role);
+	if (getpwnam_r(name.p, &pw, text, sizeof(text), &found) != 0 ||
+	    found == NULL)
+		return RC_NOENT;
+	*uid = pw.pw_uid;
+	*gid = pw.pw_gid;
+	return RC_OK;
 }
 
 enum cli_exit

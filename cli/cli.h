@@ -12,6 +12,7 @@
 #define CLI_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "conf/conf.h"
 
@@ -45,6 +46,9 @@ enum cli_exit cmd_status(struct cli *c);
 enum cli_exit cmd_stop(struct cli *c);
 enum cli_exit cmd_store(struct cli *c);
 
+/* The user that a process runs as when we are root, else ours. */
+MUST_CHECK enum rc cli_user_of(
+    struct cli *c, const char *role, uid_t *uid, gid_t *gid);
 /* Path of a daemon's socket. */
 const char *cli_socket(struct cli *c, const char *service);
 /*

@@ -6,9 +6,7 @@
  * then mail is signed with its key.
  */
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/dkim_dns.h"
@@ -41,32 +39,6 @@ explain(struct dkim *d, enum rc rc)
 	out_text(c->err, d->why.n > 0 ? d->why : str_c(rc_name(rc)));
 	fputc('\n', c->err);
 	return CLI_WRONG;
-}
-
-/* Who the files must belong to: the user that the signer runs as. */
-static bool
-signer_user(struct dkim *d)
-{
-	const struct conf *conf = d->c->conf;
-	struct str name = str_c(conf->user);
-	char text[4096];
-	struct passwd pw, *found = NULL;
-
-	d->w.uid = geteuid();
-	d->w.gid = getegid();
-	if (geteuid() != 0)
-		return true;
-	if (name.n == 0)
-		name = str_fmt(&d->c->a, "%ssigner", conf->user_prefix);
-	if (getpwnam_r(name.p, &pw, text, sizeof(text), &found) == 0 &&
-	    found != NULL) {
-		d->w.uid = pw.pw_uid;
-		d->w.gid = pw.pw_gid;
-		return true;
-	}
-	fprintf(d->c->err, "gatepost %s: there is no user %.*s\n", d->what,
-	    STRF(name));
-	return false;
 }
 
 static enum rc
@@ -322,5 +294,9 @@ cmd_dkim(struct cli *c)
 		    d.what);
 		return CLI_WRONG;
 	}
-	return signer_user(&d) ? v->run(&d) : CLI_WRONG;
+	if (cli_user_of(c, "signer", &d.w.uid, &d.w.gid) == RC_OK)
+		return v->run(&d);
+	fprintf(
+	    c->err, "gatepost %s: the signer's user does not exist\n", d.what);
+	return CLI_WRONG;
 }

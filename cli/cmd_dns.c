@@ -12,6 +12,7 @@
 #include "cli/dns_records.h"
 #include "cli/out.h"
 #include "conf/conf_dns.h"
+#include "policy/sgn_keys.h"
 
 #define ASK_MS      10000
 #define HOSTS_MAX   8u  /* mail servers of the domain that are looked at */
@@ -25,6 +26,35 @@ struct dns {
 	struct dns_items items;
 	unsigned spf_lookups;
 };
+
+/* What the signer signs with, or will. */
+static void
+add_dkim(struct dns *d)
+{
+	struct cli *c = d->c;
+	struct sgn_record *v = NULL;
+	struct str why = STR("the signer's user does not exist");
+	size_t n = 0;
+	uid_t uid;
+	gid_t gid;
+	enum rc rc;
+
+	if (c->conf->dkim_dir[0] == '\0')
+		return;
+	rc = cli_user_of(c, "signer", &uid, &gid) == RC_OK
+		 ? dkim_records(
+		       &c->a, c->conf->dkim_dir, d->domain, uid, &v, &n, &why)
+		 : RC_TEMP;
+	if (rc == RC_TEMP) {
+		fputs("gatepost dns: no DKIM records: ", c->err);
+		out_text(c->err, why);
+		fputc('\n', c->err);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (v[i].state != SGN_RETIRED)
+			(void)dns_items_add_txt(&c->a, &d->items, DNS_IS_DKIM,
+			    v[i].name, v[i].text);
+}
 
 /* ---- asking ---- */
 
@@ -322,6 +352,7 @@ cmd_dns(struct cli *c)
 	if (d.r == NULL)
 		return CLI_WRONG;
 	dns_items_make(&c->a, c->conf, d.domain, &d.items);
+	add_dkim(&d);
 	look(&d);
 	if (c->json)
 		print_json(&d);

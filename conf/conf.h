@@ -42,8 +42,8 @@ struct conf {
 	enum log_level log_level;
 	enum log_format log_format;
 	const char *log_syslog; /* socket of the daemon; "" = none */
-	const char *user; /* one user for all, or "" = one per role:
-			     user_prefix + role */
+	const char *user;       /* one user for all, or "" = one per role:
+				   user_prefix + role */
 	const char *user_prefix;
 	enum sandbox_mode sandbox;
 	/* listeners: "address:port", "[v6]:port", "*:port"; empty = none */

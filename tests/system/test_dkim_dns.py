@@ -74,6 +74,14 @@ def test_all_is_well(domain):
     domain.gp.cli("dkim", "test", domain.name)  # exit 0
 
 
+def test_gatepost_dns_names_them(gp, dns):
+    gp.cli("dkim", "new", ldif.MAIL)
+    names = {k["name"] for k in gp.cli_json("dkim", "show",
+                                            ldif.MAIL)["keys"]}
+    out = gp.cli("dns", ldif.MAIL, check=False)
+    assert len(names) == 2 and all(n in out for n in names)
+
+
 def test_another_key(domain):
     rsa, ed = domain.keys().values()
     domain.dns.add('%s. TXT "v=DKIM1; k=rsa; p=AAAA"' % rsa["name"])

@@ -13,7 +13,7 @@ from setups import on_ldif, send, unique
 
 RFC5424 = re.compile(
     rb"^<(\d{1,3})>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) - "
-    rb"(gatepost-[\w.]+) (\d+) ([!-~]{1,32}) - (.*)$", re.S)
+    rb"(gatepost[\w.-]*) (\d+) ([!-~]{1,32}) - (.*)$", re.S)
 
 
 class Syslogd:
