@@ -35,6 +35,7 @@ struct cli {
 	FILE *out, *err;
 };
 
+enum cli_exit cmd_ban(struct cli *c);
 enum cli_exit cmd_check(struct cli *c);
 enum cli_exit cmd_config(struct cli *c);
 enum cli_exit cmd_dns(struct cli *c);

@@ -16,6 +16,30 @@ string(struct str s)
 	return json_stringn(s.p ? s.p : "", s.n);
 }
 
+static void
+limits_json(json_t *o, const struct sup_process *p)
+{
+	json_t *bans = json_array(), *busy = json_array(), *one;
+
+	for (size_t i = 0; i < p->nbans; i++) {
+		one = json_object();
+		json_object_set_new(one, "client", string(p->bans[i].who));
+		json_object_set_new(
+		    one, "left_s", json_integer((json_int_t)p->bans[i].left_s));
+		json_array_append_new(bans, one);
+	}
+	for (size_t i = 0; i < p->nbusy; i++) {
+		one = json_object();
+		json_object_set_new(one, "who", string(p->busy[i].who));
+		json_object_set_new(one, "what", string(p->busy[i].what));
+		json_object_set_new(one, "percent",
+		    json_integer((json_int_t)p->busy[i].percent));
+		json_array_append_new(busy, one);
+	}
+	json_object_set_new(o, "bans", bans);
+	json_object_set_new(o, "busy", busy);
+}
+
 static json_t *
 process_json(const struct sup_process *p)
 {
@@ -35,6 +59,7 @@ process_json(const struct sup_process *p)
 		    p->numbers[i].name.n,
 		    json_integer((json_int_t)p->numbers[i].value));
 	json_object_set_new(o, "numbers", numbers);
+	limits_json(o, p);
 	return o;
 }
 
@@ -71,6 +96,15 @@ process_text(struct cli *c, const struct sup_process *p)
 		fprintf(f, "    %-24.*s %llu\n",
 		    STRF(out_escape(&c->a, p->numbers[i].name)),
 		    (unsigned long long)p->numbers[i].value);
+	for (size_t i = 0; i < p->nbans; i++)
+		fprintf(f, "    banned %.*s for %.*s\n",
+		    STRF(out_escape(&c->a, p->bans[i].who)),
+		    STRF(out_span(&c->a, (int64_t)p->bans[i].left_s)));
+	for (size_t i = 0; i < p->nbusy; i++)
+		fprintf(f, "    %.*s has used %llu%% of its %.*s\n",
+		    STRF(out_escape(&c->a, p->busy[i].who)),
+		    (unsigned long long)p->busy[i].percent,
+		    STRF(out_escape(&c->a, p->busy[i].what)));
 }
 
 enum cli_exit

@@ -8,6 +8,7 @@ libcli_a_SOURCES = \
 	%D%/queue_text.h %D%/queue_text.c \
 	%D%/files.h %D%/files.c \
 	%D%/trial.h %D%/trial.c \
+	%D%/cmd_ban.c \
 	%D%/cmd_check.c \
 	%D%/cmd_config.c \
 	%D%/cmd_dns.c \

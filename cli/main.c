@@ -39,6 +39,8 @@ static const struct command {
 	{ "queue", NEEDS_CONF, cmd_queue,
 	    "list | show ID | retry ID|all | delete ID|all",
 	    "mail that waits" },
+	{ "ban", NEEDS_CONF, cmd_ban, "list | lift ADDRESS",
+	    "clients that are shut out after failed logins" },
 	{ "store", NEEDS_CONF, cmd_store, "check [deep] | rebuild",
 	    "verify the mail on disk; make its index anew" },
 	{ "config", NEEDS_CONF, cmd_config, "[--dump|--manual]",
@@ -60,7 +62,7 @@ usage(FILE *f)
 		fprintf(f, "  %s%s%s\n      %s\n", m->name,
 		    m->args[0] ? " " : "", m->args, m->help);
 	}
-	fputs("\n--json works with check, status, dkim, dns, explain and "
+	fputs("\n--json works with check, status, ban, dkim, dns, explain and "
 	      "queue.\n"
 	      "Exit: 0 good, 1 something is wrong, 2 usage, 75 no answer.\n",
 	    f);

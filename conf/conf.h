@@ -115,6 +115,16 @@ struct conf {
 	uint64_t memory_body_max; /* bytes of memfd bodies in flight */
 	/* signatures */
 	const char *dkim_dir; /* "" = none */
+	/* limits by client and by user */
+	struct conf_list limit_exempt; /* networks, lib/net.h */
+	unsigned client_sessions_max;  /* at a time */
+	unsigned client_rate_max;      /* connections a minute */
+	unsigned client_messages_max, client_recipients_max; /* an hour */
+	unsigned user_sessions_max;
+	unsigned user_messages_max, user_recipients_max; /* an hour */
+	unsigned auth_failures_max; /* in ban_s, then a ban */
+	unsigned ban_s;
+	unsigned tarpit_ms;
 	/* queue */
 	unsigned queue_retry_min_s, queue_retry_max_s;
 	unsigned queue_lifetime_s; /* listed as expired, never dropped */

@@ -233,6 +233,35 @@ const struct conf_row conf_rows[] = {
 	    "gatepost dkim and readable by the signer alone. Empty: nothing "
 	    "is signed."),
 
+	VALUE(limit_exempt, CONF_NETS, NOW, "127.0.0.0/8 ::1",
+	    "Clients that the limits by client and bans do not count for: "
+	    "networks of our own, other mail servers of ours."),
+	NUMBER(client_sessions_max, RESTART, "1000", 1, 100000,
+	    "Connections of one client (an address, of IPv6 a /64) at a time, "
+	    "and never more than a quarter of all."),
+	NUMBER(client_rate_max, NOW, "1200", 1, 1000000,
+	    "New connections of one client in a minute; more get 421."),
+	NUMBER(client_messages_max, NOW, "10000", 1, 10000000,
+	    "Messages of one client that has not logged in, in an hour; more "
+	    "get 451."),
+	NUMBER(client_recipients_max, NOW, "50000", 1, 10000000,
+	    "The same for recipients."),
+	NUMBER(user_sessions_max, NOW, "200", 1, 100000,
+	    "Sessions of one user at a time: IMAP, POP3 and submission."),
+	NUMBER(user_messages_max, NOW, "1000", 1, 10000000,
+	    "Messages that one user may send in an hour; more get 451. A "
+	    "stolen password sends no more than this."),
+	NUMBER(user_recipients_max, NOW, "5000", 1, 10000000,
+	    "The same for recipients."),
+	NUMBER(auth_failures_max, NOW, "100", 1, 1000000,
+	    "Failed logins of one client within ban_s, above which it is shut "
+	    "out for ban_s."),
+	NUMBER(ban_s, NOW, "600", 1, 2592000, "See auth_failures_max."),
+	NUMBER(tarpit_ms, NOW, "500", 1, 10000,
+	    "An SMTP client that has made three errors waits after each "
+	    "further one: this long, and this much longer each time, at most "
+	    "ten times as long."),
+
 	NUMBER(queue_retry_min_s, NOW, "60", 1, 86400,
 	    "The wait before the second try of a queued recipient."),
 	NUMBER(queue_retry_max_s, NOW, "3600", 1, 86400,

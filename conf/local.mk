@@ -9,7 +9,8 @@ libconf_a_SOURCES = \
 
 EXTRA_DIST += %D%/gatepost.conf %D%/gatepost-openldap.conf \
 	%D%/gatepost-quickstart.conf %D%/gatepost.sysusers \
-	%D%/gatepost.service.in
+	%D%/gatepost.service.in \
+	%D%/fail2ban/filter.d/gatepost.conf %D%/fail2ban/jail.d/gatepost.conf
 dist_man_MANS += doc/gatepost.conf.5
 
 # The unit file names the places that configure was given.

@@ -315,6 +315,13 @@ serve(struct control *c, struct ipc_msg *m)
 			c->hooks->status(c->hooks->ctx, &out);
 		reply(c, &out, m->id, RC_OK);
 		return true;
+	case PROC_UNBAN:
+		if (c->hooks->unban != NULL)
+			ipc_put_u64(&out, "lifted",
+			    c->hooks->unban(c->hooks->ctx,
+				ipc_str_or(&in, "address", STR(""))));
+		reply(c, &out, m->id, RC_OK);
+		return true;
 	case PROC_CHECK:
 		start_check(c, m->id);
 		return true;

@@ -32,6 +32,8 @@ enum gw_port {
 
 #define GW_MECHS_MAX 256u
 
+struct gw_limit;
+
 struct gw {
 	pthread_mutex_t lock; /* conf and mechs */
 	const struct conf *conf;
@@ -40,6 +42,7 @@ struct gw {
 	struct dlv_client *dlv;
 	struct sgn_client *sgn; /* access */
 	struct pol_client *pol;
+	struct gw_limit *limit;       /* gw_guard.h; never NULL */
 	const char *spool_dir;        /* unnamed files of large bodies */
 	const char *imap_path;        /* IPC socket of imap (access) */
 	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */

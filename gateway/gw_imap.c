@@ -417,6 +417,7 @@ session_close(void *session)
 {
 	struct gw_imap *s = session;
 
+	gw_guard_leave(s->gw, &s->seat);
 	gw_imap_sasl_reset(s);
 	cmd_drop(s);
 	arena_free(&s->unit);

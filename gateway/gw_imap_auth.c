@@ -102,6 +102,7 @@ not_logged_in(struct gw_imap *s, enum rc rc, struct str tag, struct str name,
 	if (rc == RC_TEMP)
 		return unavailable(s, tag);
 	atomic_fetch_add(&s->gw->login_failures, 1);
+	gw_guard_failed(s->gw, s->conf, s->c);
 	return hold_back(s, tag);
 }
 
@@ -121,7 +122,15 @@ logged_in(struct gw_imap *s, struct str tag, const struct dir_account *who,
     struct str mech)
 {
 	struct tls_info tls = netd_tls_info(s->c);
+	enum next next;
 
+	if (!s->seat.taken &&
+	    !gw_guard_enter(s->gw, s->conf, who->id, &s->seat)) {
+		next = gw_imap_reply(
+		    s, tag, "NO [LIMIT] Too many sessions of yours");
+		gw_imap_sasl_reset(s);
+		return next;
+	}
 	atomic_fetch_add(&s->gw->logins, 1);
 	log_info(s->log, "login.ok", KV("login", who->login),
 	    KV("account", who->id), KV("mech", mech), KVC("service", "imap"),

@@ -5,6 +5,7 @@
 #ifndef GW_IMAP_SESSION_H
 #define GW_IMAP_SESSION_H
 
+#include "gateway/gw_guard.h"
 #include "gateway/gw_imap.h"
 #include "gateway/gw_imap_parse.h"
 
@@ -41,6 +42,7 @@ struct gw_imap {
 	struct str tag, mech, user, handle, ticket, account;
 	struct str later; /* a reply that is held back */
 	unsigned errors, failures;
+	struct gw_guard_seat seat;
 	int64_t until; /* CLOCK_MONOTONIC ns: the login must be over */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/gw_guard.h"
 #include "gateway/gw_imap.h"
 #include "gateway/gw_pop3.h"
 #include "gateway/gw_smtp.h"
@@ -18,6 +19,7 @@
 #define LISTENERS_MAX  64u
 #define UNIT_MAX       (128u << 10)
 #define BACKEND_CONNS  64u
+#define LIMIT_ENTRIES  100000u /* some 250 bytes each */
 #define LMTP_USERS_MAX 64u
 
 struct main {
@@ -79,6 +81,7 @@ on_status(void *ctx, struct ipc_msg *out)
 	ipc_put_u64(out, "messages_unchecked", m->gw.unchecked);
 	ipc_put_u64(out, "logins", m->gw.logins);
 	ipc_put_u64(out, "login_failures", m->gw.login_failures);
+	gw_guard_status(&m->gw, out);
 }
 
 static void
@@ -99,6 +102,14 @@ on_check(void *ctx, struct ipc_msg *out)
 		    str_c(strerror_r(errno, why, sizeof(why))),
 		    STR("the directory must exist, belong to this user, and "
 			"be on a file system with O_TMPFILE"));
+}
+
+static uint64_t
+on_unban(void *ctx, struct str address)
+{
+	struct main *m = ctx;
+
+	return gw_guard_lift(&m->gw, address);
 }
 
 static void
@@ -171,6 +182,9 @@ serve(struct proc *p, struct main *m, struct tls_ctx *tls)
 		.max_sessions = mx ? conf->smtp_sessions_max
 				   : conf->submission_sessions_max +
 					 conf->imap_sessions_max,
+		.max_per_source = conf->client_sessions_max,
+		.admit = gw_guard_admit,
+		.admit_ctx = &m->gw,
 		.busy = mx ? str_fmt(&a, "421 4.3.2 %s Too many sessions\r\n",
 				 conf->hostname)
 			   : STR(""),
@@ -185,6 +199,8 @@ serve(struct proc *p, struct main *m, struct tls_ctx *tls)
 		.tls = tls,
 	};
 
+	nc.max_per_source =
+	    MIN(nc.max_per_source, MAX(nc.max_sessions / 4, 1u));
 	nc.peer_uids = m->uids;
 	nc.npeer_uids = m->nuids;
 	if (net_list_parse(&a, conf->proxy_networks.v, conf->proxy_networks.n,
@@ -208,6 +224,7 @@ main(int argc, char **argv)
 	m.gw.log = p.log;
 	m.gw.conf = conf_ref(p.conf);
 	pthread_mutex_init(&m.gw.lock, NULL);
+	m.gw.limit = gw_limit_new(LIMIT_ENTRIES);
 	m.gw.spool_dir = str_fmt(&a, "%s/spool", p.conf->run_dir).p;
 	write[0] = m.gw.spool_dir;
 	find_users(&m, &p);
@@ -234,12 +251,14 @@ main(int argc, char **argv)
 	status = proc_run(&p, &(struct proc_hooks){ .reload = on_reload,
 				  .status = on_status,
 				  .check = on_check,
+				  .unban = on_unban,
 				  .stop = on_stop,
 				  .ctx = &m });
 	dir_client_free(&m.gw.dir);
 	dlv_client_free(&m.gw.dlv);
 	sgn_client_free(&m.gw.sgn);
 	pol_client_free(&m.gw.pol);
+	gw_limit_free(&m.gw.limit);
 	conf_unref(&m.gw.conf);
 	return status;
 }

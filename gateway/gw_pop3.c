@@ -249,6 +249,7 @@ session_close(void *session)
 {
 	struct gw_pop3 *s = session;
 
+	gw_guard_leave(s->gw, &s->seat);
 	gw_pop3_reset(s);
 	arena_free(&s->unit);
 	conf_unref(&s->conf);

@@ -69,6 +69,7 @@ not_logged_in(struct gw_pop3 *s, enum rc rc, struct str name, struct str mech)
 	if (rc == RC_TEMP)
 		return unavailable(s);
 	atomic_fetch_add(&s->gw->login_failures, 1);
+	gw_guard_failed(s->gw, s->conf, s->c);
 	gw_pop3_reset(s);
 	s->later = STR("-ERR [AUTH] Name or password is wrong\r\n");
 	s->failures++;
@@ -79,6 +80,11 @@ not_logged_in(struct gw_pop3 *s, enum rc rc, struct str name, struct str mech)
 static enum next
 logged_in(struct gw_pop3 *s, const struct dir_account *who, struct str mech)
 {
+	if (!s->seat.taken &&
+	    !gw_guard_enter(s->gw, s->conf, who->id, &s->seat)) {
+		gw_pop3_reset(s);
+		return gw_pop3_err(s, "[SYS/TEMP] Too many sessions of yours");
+	}
 	atomic_fetch_add(&s->gw->logins, 1);
 	log_info(s->log, "login.ok", KV("login", who->login),
 	    KV("account", who->id), KV("mech", mech), KVC("service", "pop"),

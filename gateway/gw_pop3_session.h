@@ -5,6 +5,7 @@
 #ifndef GW_POP3_SESSION_H
 #define GW_POP3_SESSION_H
 
+#include "gateway/gw_guard.h"
 #include "gateway/gw_pop3.h"
 
 enum gw_pop3_sasl {
@@ -26,6 +27,7 @@ struct gw_pop3 {
 	struct str mech, user, handle, ticket, account;
 	struct str later; /* a reply that is held back */
 	unsigned errors, failures;
+	struct gw_guard_seat seat;
 	int64_t until; /* CLOCK_MONOTONIC ns: the login must be over */
 };
 

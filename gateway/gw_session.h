@@ -6,6 +6,7 @@
 #define GW_SESSION_H
 
 #include "gateway/gw_body.h"
+#include "gateway/gw_guard.h"
 #include "gateway/gw_smtp.h"
 #include "mail/addr.h"
 #include "mail/dot.h"
@@ -94,6 +95,7 @@ struct gw_smtp {
 	struct str helo;
 	struct arena login; /* lives from AUTH to the end */
 	struct dir_account account;
+	struct gw_guard_seat seat;
 	bool authenticated;
 	enum gw_auth_state auth;
 	struct arena auth_a;

@@ -8,6 +8,9 @@
 
 #include "mail/smtp_syntax.h"
 
+#define TARPIT_FREE  3u
+#define TARPIT_TIMES 10u
+
 static enum next on_ehlo(struct gw_smtp *, struct str);
 static enum next on_helo(struct gw_smtp *, struct str);
 static enum next on_mail(struct gw_smtp *, struct str);
@@ -192,6 +195,11 @@ on_mail(struct gw_smtp *s, struct str arg)
 	default:
 		return gw_reply(s, 501, "5.5.4", "Bad parameter of MAIL");
 	}
+	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c,
+			    s->authenticated ? s->account.id : STR(""),
+			    GW_LIMIT_MESSAGES, 1))
+		return gw_reply(
+		    s, 451, "4.7.1", "Too many messages, try again later");
 	if (params.has_size && params.size > s->conf->message_size_max)
 		return gw_reply(s, 552, "5.3.4", "Message size exceeds limit");
 	from = args.path.null_path ? STR("")
@@ -423,11 +431,29 @@ open_reply(struct gw_smtp *s)
 		   : NEXT_ABORT;
 }
 
+/*
+ * Whoever guesses addresses learns ever more slowly: no thread waits, and
+ * nothing of the client is read meanwhile.
+ */
+static enum next
+tarpit(struct gw_smtp *s)
+{
+	unsigned times;
+
+	if (s->lmtp || s->errors <= TARPIT_FREE ||
+	    gw_guard_exempt(s->conf, netd_peer_ip(s->c)))
+		return NEXT_INPUT;
+	times = MIN(s->errors - TARPIT_FREE, TARPIT_TIMES);
+	netd_wake_in(s->c, (int)(s->conf->tarpit_ms * times));
+	return NEXT_WAIT; /* the wake finds no commit and goes on */
+}
+
 static enum next
 unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 {
 	struct gw_smtp *s = session;
 	enum next next = NEXT_INPUT;
+	unsigned errors = s->errors;
 
 	(void)c;
 	switch (u->kind) {
@@ -459,6 +485,8 @@ unit(void *session, struct netd_conn *c, const struct netd_unit *u)
 	/* Any piece of a body is a unit, so the whole is what has a rate. */
 	netd_expect_rate(s->c, s->phase == PH_DATA || s->phase == PH_BDAT);
 	arena_reset(&s->unit);
+	if (next == NEXT_INPUT && s->errors > errors)
+		next = tarpit(s);
 	return next;
 }
 
@@ -538,6 +566,7 @@ session_close(void *session)
 {
 	struct gw_smtp *s = session;
 
+	gw_guard_leave(s->gw, &s->seat);
 	gw_pending_drop(s);
 	gw_verdict_drop(s);
 	gw_auth_reset(s);

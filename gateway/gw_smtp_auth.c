@@ -75,8 +75,11 @@ static enum next
 logged_in(struct gw_smtp *s, struct str mech)
 {
 	mech = str_dup(&s->unit, mech);
-	s->authenticated = true;
 	gw_auth_reset(s);
+	if (!gw_guard_enter(s->gw, s->conf, s->account.id, &s->seat))
+		return gw_reply(
+		    s, 454, "4.7.0", "Too many sessions, try again later");
+	s->authenticated = true;
 	netd_set_class(s->c, true);
 	atomic_fetch_add(&s->gw->logins, 1);
 	log_info(s->log, "login.ok", KV("login", s->account.login),
@@ -98,6 +101,7 @@ not_logged_in(struct gw_smtp *s, enum rc rc, struct str name, struct str mech)
 		return gw_reply(
 		    s, 454, "4.7.0", "Temporary authentication failure");
 	atomic_fetch_add(&s->gw->login_failures, 1);
+	gw_guard_failed(s->gw, s->conf, s->c);
 	/* Guessing is made slow, and no thread waits for it. */
 	s->auth_failures++;
 	s->phase = PH_TARPIT;

@@ -99,6 +99,13 @@ complete(struct gw_smtp *s, bool bare)
 		return gw_reply(
 		    s, 451, "4.3.0", "Cannot store the message now");
 	}
+	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c,
+			    s->authenticated ? s->account.id : STR(""),
+			    GW_LIMIT_RECIPIENTS, (uint32_t)s->tx.nrcpt)) {
+		gw_tx_reset(s);
+		return gw_reply(
+		    s, 451, "4.7.1", "Too many recipients, try again later");
+	}
 	return gw_commit(s);
 }
 

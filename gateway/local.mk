@@ -6,6 +6,7 @@ libgw_a_SOURCES = \
 	%D%/gw_mechs.h %D%/gw_mechs.c \
 	%D%/gw_sasl.h %D%/gw_sasl.c \
 	%D%/gw_tls.h %D%/gw_tls.c \
+	%D%/gw_limit.h %D%/gw_limit.c %D%/gw_guard.h %D%/gw_guard.c \
 	%D%/gw_relay.h %D%/gw_relay.c \
 	%D%/gw_pop3.h %D%/gw_pop3_session.h %D%/gw_pop3.c \
 	%D%/gw_pop3_auth.c \

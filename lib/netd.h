@@ -117,6 +117,12 @@ struct netd_conf {
 	 * the header are then the session's, and it is counted by them.
 	 */
 	struct net_list proxy_from;
+	/*
+	 * May be NULL.  Asked on the reactor, before TLS and with the true
+	 * address: false is answered with `busy` and closed.
+	 */
+	bool (*admit)(void *ctx, const struct net_addr *client);
+	void *admit_ctx;
 };
 
 /* Copies what conf points to; NULL when a socket or thread cannot be had. */

@@ -222,9 +222,21 @@ begin(struct netd_conn *c)
 	netd_greet(c);
 }
 
+static bool
+admitted(const struct netd *d, const struct net_addr *client)
+{
+	return d->conf.admit == NULL ||
+	       d->conf.admit(d->conf.admit_ctx, client);
+}
+
 void
 netd_admit(struct netd_conn *c, const struct net_addr *client)
 {
+	if (!admitted(c->d, client)) {
+		say_busy(c->d, c->l, c->fd);
+		netd_refuse(c, "limit");
+		return;
+	}
 	c->src = source_get(c->d, client);
 	if (c->src == NULL) {
 		say_busy(c->d, c->l, c->fd);
@@ -268,6 +280,10 @@ accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
 	if (l->proxy &&
 	    (!inet || !net_list_has(&d->conf.proxy_from, &client))) {
 		refuse(d, l, fd, "not_a_proxy", ip);
+		return;
+	}
+	if (inet && !l->proxy && !admitted(d, &client)) {
+		refuse(d, l, fd, "limit", ip);
 		return;
 	}
 	if (atomic_fetch_add(&d->sessions, 1) >= d->conf.max_sessions) {

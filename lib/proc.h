@@ -63,6 +63,7 @@ enum proc_op {
 	PROC_STATUS,    /* answered with named numbers */
 	PROC_CHECK,     /* answered with groups "line" */
 	PROC_REPLY,
+	PROC_UNBAN, /* "address"; answered with the number "lifted" */
 };
 
 struct proc_hooks {
@@ -72,6 +73,8 @@ struct proc_hooks {
 	void (*status)(void *ctx, struct ipc_msg *out);
 	/* Add lines by proc_check_line.  May block for seconds. */
 	void (*check)(void *ctx, struct ipc_msg *out);
+	/* An administrator lifts a ban: how many there were.  May be NULL. */
+	uint64_t (*unban)(void *ctx, struct str address);
 	/* Stop serving; return when done or at dl. */
 	void (*stop)(void *ctx, struct deadline dl);
 	void *ctx;

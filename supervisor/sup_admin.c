@@ -115,9 +115,11 @@ finish_if_complete(struct sup_query *q)
 }
 
 static void
-ask_children(struct sup *s, struct sup_query *q)
+ask_children(struct sup *s, struct sup_query *q, struct str address)
 {
-	bool check = q->op == SUP_CHECK;
+	uint16_t op = q->op == SUP_CHECK   ? PROC_CHECK
+		      : q->op == SUP_UNBAN ? PROC_UNBAN
+					   : PROC_STATUS;
 
 	q->serial = ++s->serial;
 	q->nwaiting = 0;
@@ -125,7 +127,9 @@ ask_children(struct sup *s, struct sup_query *q)
 		struct sup_child *c = &s->children[i];
 		AUTO_MSG m;
 
-		ipc_msg_init(&m, check ? PROC_CHECK : PROC_STATUS);
+		ipc_msg_init(&m, op);
+		if (op == PROC_UNBAN)
+			ipc_put_str(&m, "address", address);
 		m.id = q->serial;
 		q->waiting[i] = sup_child_up(c);
 		if (!q->waiting[i]) {
@@ -150,8 +154,9 @@ reload(struct sup *s, struct sup_query *q)
 }
 
 static void
-on_question(struct sup *s, struct sup_query *q, const struct ipc_msg *m)
+on_question(struct sup *s, struct sup_query *q, struct ipc_msg *m)
 {
+	struct ipc_in in;
 	uint32_t max = m->op == SUP_CHECK ? CHECK_MS : STATUS_MS;
 
 	ipc_msg_init(&q->out, m->op);
@@ -162,7 +167,9 @@ on_question(struct sup *s, struct sup_query *q, const struct ipc_msg *m)
 	switch (m->op) {
 	case SUP_STATUS:
 	case SUP_CHECK:
-		ask_children(s, q);
+	case SUP_UNBAN:
+		ipc_in_init(&in, m);
+		ask_children(s, q, ipc_str_or(&in, "address", STR("")));
 		return;
 	case SUP_RELOAD:
 		reload(s, q);
@@ -263,7 +270,7 @@ sup_admin_reply(struct sup *s, struct sup_child *c, struct ipc_msg *m)
 		q->waiting[i] = false;
 		q->nwaiting--;
 		at = begin_process(q, c);
-		if (q->op == SUP_STATUS) {
+		if (q->op != SUP_CHECK) {
 			group = ipc_begin(&q->out, "numbers");
 			put_fields(&q->out, m);
 			ipc_end(&q->out, group);

@@ -6,8 +6,8 @@
 #include "supervisor/sup_client.h"
 
 static enum rc
-ask(struct arena *a, const char *run_dir, enum sup_op op, struct deadline dl,
-    struct ipc_msg *reply)
+ask(struct arena *a, const char *run_dir, enum sup_op op, struct str address,
+    struct deadline dl, struct ipc_msg *reply)
 {
 	AUTO_FD fd = ipc_connect(str_fmt(a, "%s/control.sock", run_dir).p);
 	AUTO_MSG req;
@@ -19,6 +19,8 @@ ask(struct arena *a, const char *run_dir, enum sup_op op, struct deadline dl,
 		return errno == ENOENT || errno == ECONNREFUSED ? RC_NOENT
 		       : errno == EACCES || errno == EPERM      ? RC_DENY
 								: RC_TEMP;
+	if (address.n > 0)
+		ipc_put_str(&req, "address", address);
 	req.id = 1;
 	req.extra = (uint32_t)deadline_left_ms(dl);
 	rc = ipc_send(fd, &req, dl);
@@ -49,6 +51,22 @@ text(struct arena *a, struct ipc_in *in, const char *name)
 }
 
 static void
+take_limits(struct arena *a, struct ipc_in *in, struct sup_process *p)
+{
+	struct ipc_in one;
+	size_t pos = 0;
+
+	p->bans = arena_calloc(a, count(in, "ban"), sizeof(*p->bans));
+	while (ipc_next_group(in, "ban", &pos, &one) == RC_OK)
+		p->bans[p->nbans++] = (struct sup_ban){ text(a, &one, "who"),
+			ipc_u64_or(&one, "left_s", 0) };
+	p->busy = arena_calloc(a, count(in, "busy"), sizeof(*p->busy));
+	for (pos = 0; ipc_next_group(in, "busy", &pos, &one) == RC_OK;)
+		p->busy[p->nbusy++] = (struct sup_busy){ text(a, &one, "who"),
+			text(a, &one, "what"), ipc_u64_or(&one, "percent", 0) };
+}
+
+static void
 take_numbers(struct arena *a, struct ipc_in *in, struct sup_process *p)
 {
 	struct ipc_in group;
@@ -65,6 +83,7 @@ take_numbers(struct arena *a, struct ipc_in *in, struct sup_process *p)
 		      ipc_next_u64(&group, &pos, &name, &value) == RC_OK;)
 		p->numbers[p->nnumbers++] =
 		    (struct sup_number){ str_dup(a, name), value };
+	take_limits(a, &group, p);
 }
 
 enum rc
@@ -72,7 +91,7 @@ sup_status(struct arena *a, const char *run_dir, struct deadline dl,
     struct sup_process **out, size_t *out_n)
 {
 	AUTO_MSG reply;
-	enum rc rc = ask(a, run_dir, SUP_STATUS, dl, &reply);
+	enum rc rc = ask(a, run_dir, SUP_STATUS, STR(""), dl, &reply);
 	struct ipc_in in, one;
 	size_t pos = 0, n = 0;
 
@@ -101,7 +120,7 @@ sup_check(struct arena *a, const char *run_dir, struct deadline dl,
     struct sup_line **out, size_t *out_n)
 {
 	AUTO_MSG reply;
-	enum rc rc = ask(a, run_dir, SUP_CHECK, dl, &reply);
+	enum rc rc = ask(a, run_dir, SUP_CHECK, STR(""), dl, &reply);
 	struct ipc_in in, proc, line;
 	size_t pos = 0, n = 0, max = 0;
 
@@ -136,10 +155,32 @@ sup_reload_ask(
     struct arena *a, const char *run_dir, struct deadline dl, struct str *why)
 {
 	AUTO_MSG reply;
-	enum rc rc = ask(a, run_dir, SUP_RELOAD, dl, &reply);
+	enum rc rc = ask(a, run_dir, SUP_RELOAD, STR(""), dl, &reply);
 	struct ipc_in in;
 
 	ipc_in_init(&in, &reply);
 	*why = text(a, &in, "why");
 	return rc;
+}
+
+enum rc
+sup_unban(struct arena *a, const char *run_dir, struct str address,
+    struct deadline dl, uint64_t *out_lifted)
+{
+	AUTO_MSG reply;
+	enum rc rc = ask(a, run_dir, SUP_UNBAN, address, dl, &reply);
+	struct ipc_in in, proc, numbers;
+	size_t pos = 0;
+
+	if (rc != RC_OK)
+		return rc;
+	*out_lifted = 0;
+	ipc_in_init(&in, &reply);
+	while (ipc_next_group(&in, "process", &pos, &proc) == RC_OK) {
+		size_t at = 0;
+
+		if (ipc_next_group(&proc, "numbers", &at, &numbers) == RC_OK)
+			*out_lifted += ipc_u64_or(&numbers, "lifted", 0);
+	}
+	return RC_OK;
 }

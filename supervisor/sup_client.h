@@ -13,11 +13,21 @@
 #include "lib/ipc.h"
 #include "lib/proc.h"
 
-enum sup_op { SUP_STATUS = 1, SUP_RELOAD, SUP_CHECK };
+enum sup_op { SUP_STATUS = 1, SUP_RELOAD, SUP_CHECK, SUP_UNBAN };
 
 struct sup_number {
 	struct str name;
 	uint64_t value;
+};
+
+/* A client that is shut out, or one that is near a limit. */
+struct sup_ban {
+	struct str who;
+	uint64_t left_s;
+};
+struct sup_busy {
+	struct str who, what;
+	uint64_t percent;
 };
 
 struct sup_process {
@@ -30,6 +40,10 @@ struct sup_process {
 	struct str last_end; /* "", "status 78", "signal ABRT" */
 	struct sup_number *numbers;
 	size_t nnumbers;
+	struct sup_ban *bans;
+	size_t nbans;
+	struct sup_busy *busy;
+	size_t nbusy;
 };
 
 MUST_CHECK enum rc sup_status(struct arena *a, const char *run_dir,
@@ -48,5 +62,9 @@ MUST_CHECK enum rc sup_check(struct arena *a, const char *run_dir,
 /* RC_OK: *why names settings that need a restart, or is empty. */
 MUST_CHECK enum rc sup_reload_ask(
     struct arena *a, const char *run_dir, struct deadline dl, struct str *why);
+
+/* Let the client in again; how many processes had shut it out. */
+MUST_CHECK enum rc sup_unban(struct arena *a, const char *run_dir,
+    struct str address, struct deadline dl, uint64_t *out_lifted);
 
 #endif

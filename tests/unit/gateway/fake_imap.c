@@ -1,6 +1,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/gw_limit.h"
 #include "tests/unit/gateway/fake_imap.h"
 
 struct netd_conn {
@@ -30,7 +31,18 @@ fake_imap_init(struct fake_imap *f)
 	};
 	f->conf = (struct conf){ .hostname = "mail.example.org",
 		.directory_timeout_ms = 1000,
-		.imap_timeout_s = 1800 };
+		.imap_timeout_s = 1800,
+		.client_rate_max = 1000,
+		.client_messages_max = 100000,
+		.client_recipients_max = 100000,
+		.user_sessions_max = 1000,
+		.user_messages_max = 100000,
+		.user_recipients_max = 100000,
+		.auth_failures_max = 1000,
+		.ban_s = 600,
+		.tarpit_ms = 1,
+	};
+	f->gw.limit = gw_limit_new(100);
 	f->gw.conf = &f->conf;
 	pthread_mutex_init(&f->gw.lock, NULL);
 	buf_init(&f->out, 1u << 20);
@@ -42,6 +54,7 @@ fake_imap_init(struct fake_imap *f)
 void
 fake_imap_free(struct fake_imap *f)
 {
+	gw_limit_free(&f->gw.limit);
 	xfree(f->gw.dir);
 	buf_free(&f->out);
 	buf_free(&f->sent);

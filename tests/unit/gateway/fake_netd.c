@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "gateway/gw_limit.h"
 #include "tests/unit/gateway/fake_netd.h"
 
 /* The session's only connection is the fake itself. */
@@ -42,7 +43,18 @@ fake_init(struct fake *f, unsigned tag)
 		.recipients_max = 5,
 		.smtp_errors_max = 4,
 		.smtp_timeout_s = 10,
-		.memory_body_max = 4u << 20 };
+		.memory_body_max = 4u << 20,
+		.client_rate_max = 1000,
+		.client_messages_max = 100000,
+		.client_recipients_max = 100000,
+		.user_sessions_max = 1000,
+		.user_messages_max = 100000,
+		.user_recipients_max = 100000,
+		.auth_failures_max = 1000,
+		.ban_s = 600,
+		.tarpit_ms = 1,
+	};
+	f->gw.limit = gw_limit_new(100);
 	f->gw.conf = &f->conf;
 	f->gw.spool_dir = "/tmp";
 	pthread_mutex_init(&f->gw.lock, NULL);
@@ -63,6 +75,7 @@ fake_init(struct fake *f, unsigned tag)
 void
 fake_free(struct fake *f)
 {
+	gw_limit_free(&f->gw.limit);
 	xfree(f->gw.dir);
 	xfree(f->gw.dlv);
 	xfree(f->gw.pol);

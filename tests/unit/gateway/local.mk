@@ -5,10 +5,12 @@ tests_unit_gateway_gw_smtp_test_SOURCES = %D%/gw_smtp_test.c \
 tests_unit_gateway_gw_smtp_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/gw_imap_test \
-	tests/unit/gateway/gw_pop3_test tests/unit/gateway/preamble_test
+	tests/unit/gateway/gw_limit_test tests/unit/gateway/gw_pop3_test tests/unit/gateway/preamble_test
 tests_unit_gateway_gw_imap_test_SOURCES = %D%/gw_imap_test.c \
 	%D%/fake_imap.h %D%/fake_imap.c
 tests_unit_gateway_gw_imap_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
+tests_unit_gateway_gw_limit_test_SOURCES = %D%/gw_limit_test.c
+tests_unit_gateway_gw_limit_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
 tests_unit_gateway_gw_pop3_test_SOURCES = %D%/gw_pop3_test.c \
 	%D%/fake_imap.h %D%/fake_imap.c
 tests_unit_gateway_gw_pop3_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
