@@ -8,7 +8,8 @@
  * and then the setting policy_down decides.  A message that is taken unchecked
  * still loses its forged results, or somebody behind us would believe them.
  *
- * Mail of people who have logged in is theirs by the directory and not checked.
+ * Mail of people who have logged in is theirs by the directory and not checked;
+ * what comes by LMTP was checked by the server before us, which saw the client.
  */
 #include <stdatomic.h>
 
@@ -230,7 +231,7 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 bool
 gw_policy_step(struct gw_smtp *s, enum next *out)
 {
-	if (!s->conf->policy || s->submission)
+	if (!s->conf->policy || s->submission || s->lmtp)
 		return true;
 	s->tx.tries = 0;
 	s->tx.dl = deadline_in(s->conf->policy_timeout_ms);
