@@ -127,8 +127,9 @@ struct conf {
 	unsigned tarpit_ms;
 	/* queue */
 	unsigned queue_retry_min_s, queue_retry_max_s;
-	unsigned queue_lifetime_s; /* listed as expired, never dropped */
+	unsigned queue_lifetime_s; /* then a notice goes back */
 	unsigned queue_max;        /* entries */
+	unsigned queue_warn_s;     /* then the sender is told of the delay */
 	/* policy: SPF */
 	enum conf_spf spf_engine;
 	/* remote */
@@ -139,6 +140,10 @@ struct conf {
 	const char *smart_host_password_file;
 	enum conf_smart_tls smart_host_tls;
 	const char *smart_host_ca_file;
+	/* to other servers */
+	struct conf_list routes;         /* KEY=HOP, see conf_route_parse */
+	struct conf_list relay_networks; /* clients that may send anywhere */
+	unsigned remote_concurrency;     /* transactions for one hop */
 	/* store */
 	unsigned segment_mb;
 	unsigned commit_gather_us; /* wait for company when busy */
@@ -171,6 +176,33 @@ struct conf_listen {
 	uint16_t port;
 };
 MUST_CHECK enum rc conf_listen_parse(struct str text, struct conf_listen *out);
+
+/*
+ * One of `routes`, "KEY=HOP".  KEY: a domain, ".domain" for all below it, "*"
+ * for every foreign domain (the smart host), "server:NAME" for what the
+ * directory names as somebody's mail server; "relay:" before a domain: anybody
+ * may send there through us.  HOP as in delivery/rem_client.h.
+ */
+enum conf_route_kind {
+	CONF_ROUTE_NONE,
+	CONF_ROUTE_DOMAIN,
+	CONF_ROUTE_BELOW,
+	CONF_ROUTE_ALL,
+	CONF_ROUTE_SERVER,
+};
+struct conf_route {
+	enum conf_route_kind kind;
+	bool relay;
+	struct str key, hop;
+};
+MUST_CHECK enum rc conf_route_parse(struct str text, struct conf_route *out);
+/* The closest one for a domain; its kind may be CONF_ROUTE_NONE. */
+struct conf_route conf_route_domain(const struct conf *c, struct str domain);
+/* The hop for a server's name, "" if there is none. */
+struct str conf_route_server(const struct conf *c, struct str name);
+
+/* Is it in relay_networks? */
+bool conf_is_relay_client(const struct conf *c, struct str ip);
 
 /* Is this domain one of ours?  ASCII case-blind. */
 bool conf_is_local_domain(const struct conf *c, struct str domain);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conf/conf_table.h"
+#include "lib/net.h"
 
 struct check {
 	struct arena *a;
@@ -22,15 +23,6 @@ static bool
 empty(const char *s)
 {
 	return s[0] == '\0';
-}
-
-bool
-conf_is_local_domain(const struct conf *c, struct str domain)
-{
-	for (size_t i = 0; i < c->domains.n; i++)
-		if (str_ieq(domain, str_c(c->domains.v[i])))
-			return true;
-	return false;
 }
 
 static enum rc
@@ -240,6 +232,22 @@ check_smart_hosts(struct check *k)
 	return RC_OK;
 }
 
+/* All of the Internet is nobody's own network: that is an open relay. */
+static enum rc
+check_relay(struct check *k)
+{
+	const struct conf *c = k->c;
+	struct net net;
+
+	for (size_t i = 0; i < c->relay_networks.n; i++)
+		if (net_parse(str_c(c->relay_networks.v[i]), &net) != RC_OK ||
+		    net.bits < (net_is_v4(&net.addr) ? 96u + 8u : 16u))
+			return bad(k, "relay_networks",
+			    str_fmt(k->a, "%s is too wide",
+				c->relay_networks.v[i]));
+	return RC_OK;
+}
+
 static enum rc
 check_limits(struct check *k)
 {
@@ -277,7 +285,7 @@ conf_check(
 {
 	static enum rc (*const checks[])(struct check *) = { check_identity,
 		check_places, check_listeners, check_limits, check_policy,
-		check_smart_hosts };
+		check_smart_hosts, check_relay };
 	struct check k = { .a = a, .c = c };
 
 	for (size_t i = 0; i < COUNT(checks); i++)

@@ -266,11 +266,29 @@ const struct conf_row conf_rows[] = {
 	    "The wait before the second try of a queued recipient."),
 	NUMBER(queue_retry_max_s, NOW, "3600", 1, 86400,
 	    "The longest wait between two tries."),
-	NUMBER(queue_lifetime_s, NOW, "432000", 60, 2592000,
-	    "After this time a queued recipient is listed as expired; it is "
-	    "never dropped."),
+	NUMBER(queue_lifetime_s, NOW, "432000", 2, 2592000,
+	    "How long a recipient is tried. Then it is given up and the "
+	    "sender gets a notice."),
 	NUMBER(queue_max, NOW, "100000", 1, 1000000,
 	    "Recipients in the queue, above which mail gets 451."),
+	NUMBER(queue_warn_s, NOW, "14400", 1, 2592000,
+	    "After this time in the queue the sender is told once that a "
+	    "recipient's mail is late."),
+
+	VALUE(routes, CONF_ROUTES, NOW, "",
+	    "Where mail to other systems goes, as KEY=HOP. KEY is a domain, "
+	    ".domain for all below it, * for every foreign domain (the smart "
+	    "host), or server:NAME for a server that the directory names as "
+	    "the place of somebody's mailbox. relay: before a domain lets "
+	    "anybody send there through us. HOP is mx:DOMAIN, "
+	    "smtp:HOST:PORT, lmtp:HOST:PORT or lmtp:/path. Foreign domains "
+	    "without a route go to their own servers (MX)."),
+	VALUE(relay_networks, CONF_NETS, NOW, "",
+	    "Networks (192.0.2.0/24) whose clients may send to any domain "
+	    "without a password, on listen_smtp. Loopback is not among them "
+	    "unless it is named."),
+	NUMBER(remote_concurrency, NOW, "20", 1, 1000,
+	    "Messages on their way to one destination at a time."),
 
 	WORD(spf_engine, RESTART, spf_engines, "own",
 	    "own: our evaluator of RFC 7208; libspf2: the library, for those "

@@ -31,6 +31,7 @@ enum conf_type {
 	CONF_URLS,    /* ldap://, ldaps://, ldapi:// */
 	CONF_NETS,    /* lib/net.h: "192.0.2.0/24", "2001:db8::1" */
 	CONF_SERVERS, /* addresses with @port or not */
+	CONF_ROUTES,  /* conf_route_parse */
 };
 
 struct conf_row {

@@ -39,6 +39,7 @@ type_name(const struct conf_row *row)
 		[CONF_URLS] = "list of URLs",
 		[CONF_NETS] = "list of networks",
 		[CONF_SERVERS] = "list of addresses",
+		[CONF_ROUTES] = "list of KEY=HOP",
 	};
 
 	return names[row->type];

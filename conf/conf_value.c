@@ -166,6 +166,7 @@ enum rc
 conf_value_check(
     struct arena *a, const struct conf_row *row, struct str v, struct str *why)
 {
+	struct conf_route route;
 	struct conf_listen l;
 	struct net net;
 	uint64_t n;
@@ -246,6 +247,11 @@ conf_value_check(
 		if (!is_server(v))
 			*why = STR("must be an address like 192.0.2.53 or "
 				   "192.0.2.53@5353");
+		break;
+	case CONF_ROUTES:
+		if (conf_route_parse(v, &route) != RC_OK)
+			*why = STR("must be KEY=HOP, as "
+				   "*=smtp:relay.example.net:25");
 		break;
 	}
 	if (why->p == NULL)

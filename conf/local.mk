@@ -5,6 +5,7 @@ libconf_a_SOURCES = \
 	%D%/conf.c %D%/conf_table.c %D%/conf_value.c %D%/conf_check.c \
 	%D%/conf_text.c \
 	%D%/conf_dns.h %D%/conf_dns.c \
+	%D%/conf_route.c \
 	%D%/proc.c
 
 EXTRA_DIST += %D%/gatepost.conf %D%/gatepost-openldap.conf \

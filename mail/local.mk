@@ -8,11 +8,13 @@ libmail_a_SOURCES = \
 	%D%/date.h %D%/date.c \
 	%D%/decode.h %D%/decode.c %D%/words.c \
 	%D%/dot.h %D%/dot.c \
+	%D%/dsn.h %D%/dsn.c \
 	%D%/header.h %D%/header.c \
 	%D%/meta.h %D%/meta.c \
 	%D%/mime.h %D%/mime.c \
 	%D%/mime_fields.h %D%/mime_fields.c \
 	%D%/search.h %D%/search.c \
+	%D%/route.h %D%/route.c \
 	%D%/smtp_client.h %D%/smtp_client.c \
 	%D%/smtp_reply.h %D%/smtp_reply.c \
 	%D%/smtp_syntax.h %D%/smtp_syntax.c \

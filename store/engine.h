@@ -151,6 +151,7 @@ struct engine_ops {
 	    struct engine *e, struct str op_id, struct engine_result *out);
 	enum rc (*attach)(
 	    struct engine *e, struct str account, unsigned char key[SEAL_KEY]);
+	void (*queue_key)(struct engine *e, unsigned char key[SEAL_KEY]);
 	enum rc (*take_recent)(struct engine *e, struct str account,
 	    uint64_t mailbox, bool peek, uint32_t *out_first);
 	/* Messages behind `after` (16 bytes or empty), some MiB at most. */

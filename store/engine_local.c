@@ -98,6 +98,7 @@ static const struct engine_ops ops = {
 	.start = local_start,
 	.find_op = local_find_op,
 	.attach = local_attach,
+	.queue_key = local_queue_key,
 	.take_recent = local_take_recent,
 	.queue_list = local_queue_list,
 	.queue_get = local_queue_get,

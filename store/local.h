@@ -235,6 +235,7 @@ struct str local_op_result(struct arena *a, const struct engine_result *out);
 const struct apply_hooks *local_hooks(struct local *l, struct apply_hooks *h);
 
 /* local_read.c */
+void local_queue_key(struct engine *e, unsigned char key[SEAL_KEY]);
 enum rc local_attach(
     struct engine *e, struct str account, unsigned char key[SEAL_KEY]);
 enum rc local_take_recent(struct engine *e, struct str account,

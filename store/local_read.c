@@ -35,6 +35,17 @@ local_attach(struct engine *e, struct str account, unsigned char key[SEAL_KEY])
 	return rc;
 }
 
+void
+local_queue_key(struct engine *e, unsigned char key[SEAL_KEY])
+{
+	struct local *l = (struct local *)e;
+	struct key k;
+
+	keys_queue(l->keys, &k);
+	memcpy(key, k.b, SEAL_KEY);
+	seal_wipe(&k, sizeof(k));
+}
+
 /*
  * \Recent is handed out from memory and saved with the next commit: to lose
  * it in a crash shows a message as recent once more, which RFC 3501 allows;

@@ -65,16 +65,16 @@ on_stop(void *ctx, struct deadline dl)
 	store_svc_free(&m->svc);
 }
 
-/* The user that imap runs as: with one user for all, our own. */
+/* The user that a role runs as: with one user for all, our own. */
 static uid_t
-imap_uid(const struct proc *p)
+uid_of(const struct proc *p, const char *role)
 {
 	AUTO_ARENA a = { 0 };
 	const struct passwd *pw;
 
 	if (p->same_user)
 		return p->uid;
-	pw = getpwnam(str_fmt(&a, "%simap", p->conf->user_prefix).p);
+	pw = getpwnam(str_fmt(&a, "%s%s", p->conf->user_prefix, role).p);
 	return pw != NULL ? pw->pw_uid : 0;
 }
 
@@ -108,14 +108,15 @@ main(int argc, char **argv)
 	struct proc *p = &m.proc;
 	struct engine_conf ec = { .io = &io_system,
 		.changed = store_svc_changed };
-	uid_t key_uid;
+	uid_t key_uid, queue_key_uid;
 	size_t nuids;
 	const uid_t *uids;
 
 	proc_begin(p, argc, argv);
 	if (read_master(p, ec.master) != RC_OK)
 		return PROC_EX_CONFIG;
-	key_uid = imap_uid(p);
+	key_uid = uid_of(p, "imap");
+	queue_key_uid = uid_of(p, "delivery");
 	proc_confine(p, &(struct sandbox){ .write = (const char *[]){
 					       p->conf->data_dir, NULL } });
 	m.svc = store_svc_new(&p->log);
@@ -139,7 +140,8 @@ main(int argc, char **argv)
 		.workers = p->conf->workers,
 		.uids = uids,
 		.nuids = nuids,
-		.key_uid = key_uid });
+		.key_uid = key_uid,
+		.queue_key_uid = queue_key_uid });
 	return proc_run(p, &(struct proc_hooks){ .status = on_status,
 			       .check = on_check,
 			       .stop = on_stop,

@@ -96,6 +96,12 @@ struct store_msg;
 MUST_CHECK enum rc store_msg_open(struct store_view *v, struct str account,
     const unsigned char *key, uint64_t mailbox, uint32_t uid,
     struct store_msg **out);
+/*
+ * A queued message: edits + body.  key: from store_queue_key.  RC_NOENT: it is
+ * not in the queue (any more).
+ */
+MUST_CHECK enum rc store_queue_msg_open(struct store_view *v,
+    const unsigned char *key, struct str message_id, struct store_msg **out);
 uint64_t store_msg_size(const struct store_msg *m);
 /* Up to n bytes at off into p; *out_n is 0 at the end.  Needs no view. */
 MUST_CHECK enum rc store_msg_read(

@@ -122,6 +122,47 @@ store_msg_open(struct store_view *v, struct str account,
 	return reader_rc(rc);
 }
 
+enum rc
+store_queue_msg_open(struct store_view *v, const unsigned char *key,
+    struct str message_id, struct store_msg **out)
+{
+	const struct ix *ix = &v->x->ix;
+	AUTO_ARENA a = { 0 };
+	struct envelope env;
+	struct store_msg *m;
+	struct str id, value;
+	struct ix_body b;
+	struct key k = { 0 };
+	enum rc rc;
+
+	if (str_unhex(&a, message_id, &id) != RC_OK || id.n != BODY_ID)
+		return RC_BAD;
+	rc = ix_get(ix, v->t, ix->queue, id, &value);
+	if (rc != RC_OK)
+		return reader_rc(rc);
+	rc = ix_body_get(ix, v->t, (const unsigned char *)id.p, &b);
+	if (rc != RC_OK || value.n < 12)
+		return RC_TEMP;
+	memcpy(k.b, key, SEAL_KEY);
+	rc = envelope_open(&a, &k, (const unsigned char *)id.p,
+	    str_from(value, 12), &env);
+	seal_wipe(&k, sizeof(k));
+	if (rc != RC_OK) {
+		log_error(&v->r->log, "reader.envelope", KV("id", message_id));
+		return RC_TEMP;
+	}
+	m = xcalloc(1, sizeof(*m));
+	m->log = v->r->log;
+	m->size = b.body.content;
+	rc = content_open(
+	    v->r->pool, v->r->files, &b.body, env.key, &m->content);
+	seal_wipe(env.key, SEAL_KEY);
+	if (rc != RC_OK)
+		store_msg_close(&m);
+	*out = m;
+	return reader_rc(rc);
+}
+
 uint64_t
 store_msg_size(const struct store_msg *m)
 {

@@ -197,6 +197,35 @@ store_queue_update(struct store_client *s, const struct store_queue_update *x,
 	return ipc_call(s->ipc, &req, dl, &reply);
 }
 
+struct updating {
+	void (*done)(void *arg, enum rc rc);
+	void *arg;
+};
+
+static void
+on_updated(void *arg, enum rc rc, struct ipc_msg *reply)
+{
+	struct updating u = *(struct updating *)arg;
+
+	(void)reply;
+	xfree(arg);
+	u.done(u.arg, rc);
+}
+
+void
+store_queue_update_start(struct store_client *s,
+    const struct store_queue_update *x, struct deadline dl,
+    void (*done)(void *arg, enum rc rc), void *arg)
+{
+	struct updating *u = xmalloc(sizeof(*u));
+	AUTO_MSG req = { 0 };
+
+	*u = (struct updating){ done, arg };
+	ipc_msg_init(&req, STORE_OP_QUEUE_UPDATE);
+	wire_put_update(&req, x);
+	ipc_start(s->ipc, &req, dl, on_updated, u);
+}
+
 /* A request about an account; the reply is read by the caller. */
 static enum rc
 about(struct store_client *s, enum store_op op, const struct wire_account *x,
@@ -244,15 +273,15 @@ store_account_ensure(
 	    &(struct wire_account){ .account = account }, dl);
 }
 
-enum rc
-store_attach(struct store_client *s, struct str account, struct deadline dl,
-    struct store_attach *out)
+static enum rc
+ask_key(struct store_client *s, enum store_op op, struct str account,
+    struct deadline dl, struct store_attach *out)
 {
 	AUTO_MSG reply = { 0 };
 	struct ipc_in in;
 	struct str key;
-	enum rc rc = about(s, STORE_OP_ATTACH,
-	    &(struct wire_account){ .account = account }, dl, &reply, &in);
+	enum rc rc = about(s, op, &(struct wire_account){ .account = account },
+	    dl, &reply, &in);
 
 	if (rc != RC_OK)
 		return rc;
@@ -262,7 +291,21 @@ store_attach(struct store_client *s, struct str account, struct deadline dl,
 	if (rc == RC_OK)
 		memcpy(out->key, key.p, sizeof(out->key));
 	explicit_bzero(reply.b.p, reply.b.n);
-	return parsed(s, STORE_OP_ATTACH, rc);
+	return parsed(s, (uint16_t)op, rc);
+}
+
+enum rc
+store_attach(struct store_client *s, struct str account, struct deadline dl,
+    struct store_attach *out)
+{
+	return ask_key(s, STORE_OP_ATTACH, account, dl, out);
+}
+
+enum rc
+store_queue_key(
+    struct store_client *s, struct deadline dl, struct store_attach *out)
+{
+	return ask_key(s, STORE_OP_QUEUE_KEY, STR(""), dl, out);
 }
 
 enum rc

@@ -144,6 +144,15 @@ struct store_queue_update {
 MUST_CHECK enum rc store_queue_update(struct store_client *s,
     const struct store_queue_update *in, struct deadline dl);
 
+/* As above; `done` is called on the client's thread and must not block. */
+void store_queue_update_start(struct store_client *s,
+    const struct store_queue_update *in, struct deadline dl,
+    void (*done)(void *arg, enum rc rc), void *arg);
+/* The key to the queue: with it delivery reads bodies (store/reader.h). */
+struct store_attach;
+MUST_CHECK enum rc store_queue_key(
+    struct store_client *s, struct deadline dl, struct store_attach *out);
+
 /*
  * Accounts and mailboxes.  ensure makes the account with INBOX and the
  * default folders (Drafts, Sent, Junk, Trash, Archive with their special

@@ -18,7 +18,7 @@ struct store_svc {
 	struct log log;
 	struct engine *engine;
 	struct rpcd *rpcd;
-	uid_t key_uid;
+	uid_t key_uid, queue_key_uid;
 	pthread_mutex_t lock; /* guards what follows */
 	struct rpcd_conn *sub[SVC_SUBSCRIBERS];
 	size_t nsub;
@@ -349,16 +349,24 @@ on_flags(struct store_svc *s, struct rpcd_req *r, enum rc *rc)
 	return start(s, in);
 }
 
-/* Only imap reads mail, so only imap is given a key. */
+static bool
+may_have_key(struct store_svc *s, const struct rpcd_req *r, uid_t who)
+{
+	if (r->uid == who || r->uid == 0)
+		return true;
+	log_warn(&s->log, "attach.deny", KVU("uid", r->uid), KVI("pid", r->pid),
+	    KVU("op", r->op));
+	return false;
+}
+
+/* Only imap reads mailboxes, so only imap is given their keys. */
 static enum rpcd_next
 on_attach(struct store_svc *s, struct rpcd_req *r, enum rc *rc)
 {
 	unsigned char key[SEAL_KEY];
 	struct wire_account x;
 
-	if (r->uid != s->key_uid && r->uid != 0) {
-		log_warn(&s->log, "attach.deny", KVU("uid", r->uid),
-		    KVI("pid", r->pid));
+	if (!may_have_key(s, r, s->key_uid)) {
 		*rc = RC_DENY;
 		return RPCD_REPLY;
 	}
@@ -369,6 +377,25 @@ on_attach(struct store_svc *s, struct rpcd_req *r, enum rc *rc)
 		wire_put_bytes(&r->out, str_n(key, sizeof(key)));
 		seal_wipe(key, sizeof(key));
 	}
+	return RPCD_REPLY;
+}
+
+/* Only delivery reads what is queued. */
+static enum rpcd_next
+on_queue_key(struct store_svc *s, struct rpcd_req *r, enum rc *rc)
+{
+	unsigned char key[SEAL_KEY];
+	struct wire_account x;
+
+	*rc = RC_DENY;
+	if (!may_have_key(s, r, s->queue_key_uid))
+		return RPCD_REPLY;
+	*rc = wire_get_account(&r->in, &r->a, &x);
+	if (*rc != RC_OK)
+		return RPCD_REPLY;
+	s->engine->ops->queue_key(s->engine, key);
+	wire_put_bytes(&r->out, str_n(key, sizeof(key)));
+	seal_wipe(key, sizeof(key));
 	return RPCD_REPLY;
 }
 
@@ -477,6 +504,7 @@ handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 		[STORE_OP_RECENT] = on_recent,
 		[STORE_OP_LISTEN] = on_listen,
 		[STORE_OP_STATS] = on_stats,
+		[STORE_OP_QUEUE_KEY] = on_queue_key,
 	};
 	struct store_svc *s = ctx;
 
@@ -530,6 +558,7 @@ store_svc_start(
 {
 	s->engine = e;
 	s->key_uid = conf->key_uid;
+	s->queue_key_uid = conf->queue_key_uid;
 	if (pthread_create(&s->tender, NULL, tender_main, s) != 0)
 		panic("cannot start a thread");
 	s->rpcd = rpcd_start(&s->log, &(struct rpcd_conf){

@@ -25,6 +25,7 @@ struct store_svc_conf {
 	const uid_t *uids;
 	size_t nuids;
 	uid_t key_uid; /* who may attach, beside root: imap's user */
+	uid_t queue_key_uid; /* who gets the queue's key: delivery's user */
 };
 
 /* Made before the engine, so that it can be told of changes from the start. */

@@ -36,6 +36,7 @@ enum store_op {
 	STORE_OP_LISTEN, /* to hints: the reply is empty, pushes follow */
 	STORE_OP_STATS,
 	STORE_OP_HINT, /* a push */
+	STORE_OP_QUEUE_KEY,
 };
 
 void wire_put_submit(struct ipc_msg *m, const struct store_submit *x);
