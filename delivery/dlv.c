@@ -26,6 +26,9 @@ dlv_conf_set(struct dlv *d, const struct conf *conf)
 	d->conf = conf_ref(conf);
 	pthread_mutex_unlock(&d->conf_lock);
 	conf_unref(&old);
+	/* Routes may have changed. */
+	if (d->queue != NULL)
+		dlv_queue_reload(d->queue);
 }
 
 uint32_t
@@ -47,6 +50,8 @@ static const struct op {
 	{ DLV_OP_QUEUE_SHOW, dlv_on_show },
 	{ DLV_OP_QUEUE_RETRY, dlv_on_retry },
 	{ DLV_OP_QUEUE_DELETE, dlv_on_delete },
+	{ DLV_OP_QUEUE_HOLD, dlv_on_hold },
+	{ DLV_OP_QUEUE_RELEASE, dlv_on_release },
 };
 
 enum rpcd_next

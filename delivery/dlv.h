@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "conf/conf.h"
+#include "delivery/dlv_body.h"
 #include "delivery/dlv_client.h"
 #include "delivery/dlv_poison.h"
 #include "delivery/dlv_queue.h"
@@ -28,6 +29,7 @@ struct dlv_counts {
 	_Atomic uint64_t poisoned;  /* refused or set aside */
 	_Atomic uint64_t retried;   /* queue entries tried again */
 	_Atomic uint64_t retried_ok;
+	_Atomic uint64_t notices; /* sent to senders */
 };
 
 struct dlv {
@@ -36,6 +38,13 @@ struct dlv {
 	const struct conf *conf;
 	struct store_client *store;
 	struct dir_client *dir;
+	struct rem_client *remote;
+	struct store_reader *reader;
+	pthread_mutex_t key_lock; /* guards key */
+	struct store_attach key;  /* the queue's */
+	bool has_key;
+	const char *spool_dir;
+	_Atomic uint64_t body_memory; /* of memfds in use */
 	struct dlv_queue *queue;
 	struct inflight *inflight;
 	int64_t started_ns;
@@ -54,6 +63,15 @@ enum rc dlv_on_list(struct dlv *d, struct rpcd_req *r);
 enum rc dlv_on_show(struct dlv *d, struct rpcd_req *r);
 enum rc dlv_on_retry(struct dlv *d, struct rpcd_req *r);
 enum rc dlv_on_delete(struct dlv *d, struct rpcd_req *r);
+enum rc dlv_on_hold(struct dlv *d, struct rpcd_req *r);
+enum rc dlv_on_release(struct dlv *d, struct rpcd_req *r);
+
+/*
+ * Commit a message of our own (a notice); blocks.  m->id names it: the same
+ * one again is the same message.
+ */
+MUST_CHECK enum rc dlv_submit_own(
+    struct dlv *d, const struct log *log, const struct dlv_submit *m);
 
 /* Random bits for back-off and ids. */
 uint32_t dlv_random(void);

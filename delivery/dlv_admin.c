@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "delivery/dlv.h"
+#include "delivery/dlv_entry.h"
 #include "delivery/dlv_json.h"
 #include "delivery/dlv_wire.h"
 
@@ -127,11 +128,63 @@ retry_some(struct change *c, struct arena *a,
 
 	for (size_t i = 0; i < n; i++) {
 		set[i] = item->entries[from + i];
-		set[i].state = DLV_READY;
+		if (set[i].state != DLV_DONE)
+			set[i].state = DLV_READY;
 		set[i].next_at = now_unix();
 	}
 	dlv_poison_forgive(c->d, item->message_id);
 	return update(c, &up);
+}
+
+static enum rc
+set_state(struct change *c, struct arena *a,
+    const struct store_queue_item *item, size_t from, size_t n, bool hold)
+{
+	struct store_queued *set = arena_calloc(a, n, sizeof(*set));
+	struct store_queue_update up = {
+		.message_id = item->message_id,
+		.set = set,
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		const struct store_queued *q = &item->entries[from + i];
+		struct store_queued *to = &set[up.nset];
+		struct dlv_entry e;
+
+		/* What is decided goes its way. */
+		if (q->state == DLV_DONE || (!hold && q->state != DLV_HELD) ||
+		    dlv_entry_get(q->data, &e) != RC_OK)
+			continue;
+		*to = *q;
+		e.waits = false;
+		to->data = dlv_entry_put(a, &e);
+		to->state = hold ? DLV_HELD : DLV_READY;
+		to->reason = hold ? STR("held by an administrator")
+				  : STR("released by an administrator");
+		if (!hold)
+			to->next_at = now_unix();
+		up.nset++;
+	}
+	if (up.nset == 0)
+		return RC_OK;
+	log_warn(c->d->log, hold ? "queue.hold" : "queue.release",
+	    KV("qid", item->message_id), KVU("entries", up.nset),
+	    KVU("uid", c->r->uid));
+	return update(c, &up);
+}
+
+static enum rc
+hold_some(struct change *c, struct arena *a,
+    const struct store_queue_item *item, size_t from, size_t n)
+{
+	return set_state(c, a, item, from, n, true);
+}
+
+static enum rc
+release_some(struct change *c, struct arena *a,
+    const struct store_queue_item *item, size_t from, size_t n)
+{
+	return set_state(c, a, item, from, n, false);
 }
 
 static enum rc
@@ -241,4 +294,16 @@ enum rc
 dlv_on_delete(struct dlv *d, struct rpcd_req *r)
 {
 	return change(&(struct change){ d, r, delete_some, 0 });
+}
+
+enum rc
+dlv_on_hold(struct dlv *d, struct rpcd_req *r)
+{
+	return change(&(struct change){ d, r, hold_some, 0 });
+}
+
+enum rc
+dlv_on_release(struct dlv *d, struct rpcd_req *r)
+{
+	return change(&(struct change){ d, r, release_some, 0 });
 }

@@ -172,3 +172,17 @@ dlv_queue_delete(struct dlv_client *d, struct str queue_id, struct deadline dl,
 {
 	return ask_count(d, DLV_OP_QUEUE_DELETE, queue_id, dl, out_entries);
 }
+
+enum rc
+dlv_queue_hold(struct dlv_client *d, struct str queue_id, struct deadline dl,
+    uint64_t *out_entries)
+{
+	return ask_count(d, DLV_OP_QUEUE_HOLD, queue_id, dl, out_entries);
+}
+
+enum rc
+dlv_queue_release(struct dlv_client *d, struct str queue_id, struct deadline dl,
+    uint64_t *out_entries)
+{
+	return ask_count(d, DLV_OP_QUEUE_RELEASE, queue_id, dl, out_entries);
+}

@@ -12,6 +12,7 @@
 #ifndef DLV_CLIENT_H
 #define DLV_CLIENT_H
 
+#include "delivery/rem_client.h"
 #include "directory/dir_client.h"
 
 /* States of a queue entry. */
@@ -19,6 +20,7 @@ enum dlv_state {
 	DLV_READY = 1, /* to be tried at next_at */
 	DLV_HELD,      /* waits for an administrator (or a later route) */
 	DLV_POISON,    /* was in flight when a process died twice */
+	DLV_DONE,      /* decided; the sender has yet to be told */
 };
 
 struct dlv_client;
@@ -29,7 +31,10 @@ void dlv_client_free(struct dlv_client **d);
 struct dlv_rcpt {
 	struct str address; /* as given, canonical */
 	enum dir_kind kind; /* what the directory said at RCPT */
-	struct str dir_id;
+	struct str dir_id;  /* "" with DIR_ELSEWHERE: a foreign address */
+	struct str route;   /* DIR_ELSEWHERE: what the directory said */
+	unsigned notify;    /* enum rem_notify */
+	struct str orcpt;   /* "rfc822;xtext" as given, "" none */
 };
 
 struct dlv_submit {
@@ -49,6 +54,8 @@ struct dlv_submit {
 	uint64_t asked_ms; /* since the directory was asked about `to` */
 	bool junk;         /* copies go to the mailbox Junk */
 	bool hold;         /* all stays in the queue for an administrator */
+	struct str envid;  /* xtext as given, "" none */
+	enum rem_ret ret;
 };
 
 struct dlv_submitted {
@@ -78,6 +85,11 @@ MUST_CHECK enum rc dlv_queue_show(struct dlv_client *d, struct arena *a,
 MUST_CHECK enum rc dlv_queue_retry(struct dlv_client *d, struct str queue_id,
     struct deadline dl, uint64_t *out_entries);
 MUST_CHECK enum rc dlv_queue_delete(struct dlv_client *d, struct str queue_id,
+    struct deadline dl, uint64_t *out_entries);
+/* Held mail is not tried and does not expire until it is released. */
+MUST_CHECK enum rc dlv_queue_hold(struct dlv_client *d, struct str queue_id,
+    struct deadline dl, uint64_t *out_entries);
+MUST_CHECK enum rc dlv_queue_release(struct dlv_client *d, struct str queue_id,
     struct deadline dl, uint64_t *out_entries);
 
 #endif

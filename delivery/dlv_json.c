@@ -44,6 +44,8 @@ state_name(uint32_t state)
 		return json_string("held");
 	case DLV_POISON:
 		return json_string("poison");
+	case DLV_DONE:
+		return json_string("done");
 	default:
 		return json_string("unknown");
 	}

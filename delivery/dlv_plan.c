@@ -4,7 +4,9 @@
  *
  * What the directory says of a person decides:
  *   a local mailbox            a copy, now
- *   elsewhere, or vanished     held in the queue with the reason: an address
+ *   elsewhere                  in the queue, to be sent there; held if no
+ *                              route is known
+ *   vanished                   held in the queue with the reason: an address
  *                              that was accepted is never dropped
  *   could not find out         ready in the queue
  *   may not receive            a group's member: left out and logged, since
@@ -14,6 +16,7 @@
 #include <string.h>
 
 #include "delivery/dlv_plan.h"
+#include "mail/route.h"
 #include "mail/trace.h"
 
 #define FIRST_ROOM  4u
@@ -63,6 +66,7 @@ dlv_plan_init(struct dlv_plan *p, struct arena *a, const struct log *log,
 		.expires_at = now + (int64_t)conf->queue_lifetime_s,
 		.jitter = jitter,
 		.trace = trace,
+		.from = from,
 	};
 	dlv_people_init(&p->seen, a);
 	return return_path(a, from, &p->return_path);
@@ -124,11 +128,47 @@ dlv_plan_mailbox(struct dlv_plan *p, struct str id, struct str address)
 	return dlv_plan_copy(p, id, prefix);
 }
 
+static struct store_queued *
+add_entry(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
+    enum dlv_state state, const struct dlv_entry *e)
+{
+	struct store_queued *q;
+
+	p->queue = grown(
+	    p->a, p->queue, p->nqueue, &p->queue_room, sizeof(p->queue[0]));
+	q = &p->queue[p->nqueue++];
+	*q = (struct store_queued){
+		.rcpt = rcpt->address,
+		.dir_id = rcpt->dir_id,
+		.kind = rcpt->kind,
+		.state = state,
+		.next_at = p->now,
+		.expires_at = p->expires_at,
+		.prefix = p->trace,
+		.data = dlv_entry_put(p->a, e),
+	};
+	return q;
+}
+
+static struct dlv_entry
+entry_of(const struct dlv_plan *p, const struct dlv_rcpt *rcpt)
+{
+	return (struct dlv_entry){
+		.notify = rcpt->notify,
+		.orcpt = rcpt->orcpt,
+		.route = rcpt->kind == DIR_ELSEWHERE ? rcpt->route : STR(""),
+		.envid = p->envid,
+		.ret = p->ret,
+	};
+}
+
 enum rc
 dlv_plan_queue(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
     enum dlv_state state, struct str reason)
 {
+	struct dlv_entry e = entry_of(p, rcpt);
 	struct str prefix = p->trace;
+	struct store_queued *q;
 	bool new;
 
 	if (dlv_people_add(&p->seen, rcpt->dir_id, rcpt->address, &new) !=
@@ -136,25 +176,71 @@ dlv_plan_queue(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
 		return RC_BAD;
 	if (!new)
 		return RC_OK;
-	if (rcpt->kind != DIR_GROUP &&
+	if (rcpt->kind == DIR_USER &&
 	    dlv_prefix(p, rcpt->address, &prefix) != RC_OK)
 		return RC_BAD;
-	p->queue = grown(
-	    p->a, p->queue, p->nqueue, &p->queue_room, sizeof(p->queue[0]));
-	p->queue[p->nqueue++] = (struct store_queued){
-		.rcpt = rcpt->address,
-		.dir_id = rcpt->dir_id,
-		.kind = rcpt->kind,
-		.state = state,
-		.attempts = 1,
-		.next_at = p->now + dlv_backoff(p->conf, 1, p->jitter),
-		.expires_at = p->expires_at,
-		.reason = reason,
-		.prefix = prefix,
-	};
+	e.waits = state == DLV_HELD;
+	q = add_entry(p, rcpt, state, &e);
+	q->attempts = 1;
+	q->next_at = p->now + dlv_backoff(p->conf, 1, p->jitter);
+	q->reason = reason;
+	q->prefix = prefix;
 	p->bytes += prefix.n;
-	p->entry_bytes += dlv_entry_bytes(&p->queue[p->nqueue - 1]);
+	p->entry_bytes += dlv_entry_bytes(q);
 	return RC_OK;
+}
+
+enum rc
+dlv_plan_send(struct dlv_plan *p, const struct dlv_rcpt *rcpt)
+{
+	struct dlv_entry e = entry_of(p, rcpt);
+	struct mail_route route;
+	struct store_queued *q;
+	bool new;
+
+	if (mail_route(p->a, p->conf, rcpt->address, rcpt->route, &route) !=
+	    RC_OK)
+		return dlv_plan_queue(p, rcpt, DLV_HELD,
+		    dlv_reason_elsewhere(p->a, rcpt->route));
+	if (dlv_people_add(&p->seen, rcpt->dir_id, rcpt->address, &new) !=
+	    RC_OK)
+		return RC_BAD;
+	if (!new)
+		return RC_OK;
+	q = add_entry(p, rcpt, DLV_READY, &e);
+	q->kind = DIR_ELSEWHERE;
+	q->reason = str_fmt(p->a, "goes to %.*s", STRF(route.hop));
+	p->bytes += q->prefix.n;
+	p->entry_bytes += dlv_entry_bytes(q);
+	return RC_OK;
+}
+
+void
+dlv_plan_tell(
+    struct dlv_plan *p, const struct dlv_rcpt *rcpt, enum dlv_action action)
+{
+	struct dlv_entry e = entry_of(p, rcpt);
+	struct store_queued *q;
+
+	if (!(rcpt->notify & REM_NOTIFY_SUCCESS) || p->from.n == 0)
+		return;
+	e.action = action;
+	e.tried_at = p->now;
+	q = add_entry(p, rcpt, DLV_DONE, &e);
+	q->prefix = STR("");
+	q->reason = STR("the sender wants to know that it arrived");
+	p->entry_bytes += dlv_entry_bytes(q);
+}
+
+struct str
+dlv_with_people(struct dlv_plan *p, struct str data)
+{
+	struct dlv_entry e;
+
+	if (dlv_entry_get(data, &e) != RC_OK)
+		return data;
+	e.people = dlv_people_save(&p->seen, p->a);
+	return dlv_entry_put(p->a, &e);
 }
 
 size_t
@@ -167,7 +253,7 @@ dlv_entry_bytes(const struct store_queued *q)
 struct str
 dlv_reason_elsewhere(struct arena *a, struct str route)
 {
-	return str_fmt(a, "mailbox is on another system: %.*s",
+	return str_fmt(a, "mailbox is on another system, no route: %.*s",
 	    STRF(str_sub(route, 0, ROUTE_MAX)));
 }
 
@@ -193,10 +279,12 @@ dlv_plan_person(
 	as.dir_id = is->id;
 	switch (is->kind) {
 	case DIR_USER:
+		if (!dlv_people_has(&p->seen, is->id, STR("")))
+			dlv_plan_tell(p, &as, DLV_DELIVERED);
 		return dlv_plan_mailbox(p, is->id, rcpt->address);
 	case DIR_ELSEWHERE:
-		return dlv_plan_queue(
-		    p, &as, DLV_HELD, dlv_reason_elsewhere(p->a, is->route));
+		as.route = is->route;
+		return dlv_plan_send(p, &as);
 	default:
 		return dlv_plan_queue(
 		    p, &as, DLV_READY, STR("a group inside a group"));
@@ -205,9 +293,20 @@ dlv_plan_person(
 
 /* Members are known by their own address, not by the group's. */
 static enum rc
-plan_member(struct dlv_plan *p, struct str group, const struct dir_rcpt *m)
+plan_member(
+    struct dlv_plan *p, const struct dlv_rcpt *to, const struct dir_rcpt *m)
 {
-	struct dlv_rcpt as = { m->address, DIR_USER, m->id };
+	/* RFC 3461 section 5.2.7.1: success is told of the group as a whole. */
+	struct dlv_rcpt as = {
+		.address = m->address,
+		.kind = DIR_USER,
+		.dir_id = m->id,
+		.notify = to->notify == REM_NOTIFY_SUCCESS
+			      ? REM_NOTIFY_NEVER
+			      : to->notify & ~(unsigned)REM_NOTIFY_SUCCESS,
+		.orcpt = to->orcpt,
+	};
+	struct str group = to->dir_id;
 	enum rc rc;
 
 	/* Somebody elsewhere may have no address of ours. */
@@ -237,7 +336,7 @@ waits(const struct dir_rcpt *m)
 }
 
 enum rc
-dlv_plan_members(struct dlv_plan *p, struct str group,
+dlv_plan_members(struct dlv_plan *p, const struct dlv_rcpt *group,
     const struct dir_rcpt *member, size_t n, enum dlv_members *out)
 {
 	enum dlv_members how = DLV_MEMBERS_ALL;

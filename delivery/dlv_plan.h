@@ -20,6 +20,7 @@
 
 #include "conf/conf.h"
 #include "delivery/dlv_client.h"
+#include "delivery/dlv_entry.h"
 #include "delivery/dlv_people.h"
 #include "store/store_client.h"
 
@@ -34,7 +35,10 @@ struct dlv_plan {
 	int64_t now;            /* unix seconds */
 	int64_t expires_at;     /* of new queue entries */
 	uint32_t jitter;        /* random, for back-off */
+	struct str from;        /* the envelope's, "" is null */
 	struct str return_path; /* the field */
+	struct str envid;
+	enum rem_ret ret;
 	struct str trace;       /* the gateway's fields */
 	bool junk;              /* copies go to the mailbox Junk */
 	struct dlv_people seen; /* who has a copy, or an entry */
@@ -67,6 +71,15 @@ MUST_CHECK enum rc dlv_plan_mailbox(
 MUST_CHECK enum rc dlv_plan_queue(struct dlv_plan *p,
     const struct dlv_rcpt *rcpt, enum dlv_state state, struct str reason);
 /*
+ * To another system: an entry that is sent at once, or held when no route is
+ * known.  rcpt->route: what the directory said.
+ */
+MUST_CHECK enum rc dlv_plan_send(
+    struct dlv_plan *p, const struct dlv_rcpt *rcpt);
+/* If the sender wants to know that it arrived: an entry that says so. */
+void dlv_plan_tell(
+    struct dlv_plan *p, const struct dlv_rcpt *rcpt, enum dlv_action action);
+/*
  * What the directory said about one person; `rcpt` is how the message named
  * them.  RC_DENY: this person may not receive and nothing was planned.
  */
@@ -79,8 +92,9 @@ enum dlv_members {
 	DLV_MEMBERS_UNKNOWN, /* the directory could not say who some are */
 	DLV_MEMBERS_CROWDED, /* no more of them fit into the queue */
 };
-MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p, struct str group,
-    const struct dir_rcpt *member, size_t n, enum dlv_members *out);
+MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p,
+    const struct dlv_rcpt *group, const struct dir_rcpt *member, size_t n,
+    enum dlv_members *out);
 
 /* Why a group stays in the queue after that. */
 struct str dlv_reason_members(enum dlv_members how);
@@ -94,5 +108,7 @@ MUST_CHECK enum rc dlv_prefix(
     const struct dlv_plan *p, struct str address, struct str *out);
 /* "elsewhere: ..." as text for people. */
 struct str dlv_reason_elsewhere(struct arena *a, struct str route);
+/* Carry the set of people in an entry. */
+struct str dlv_with_people(struct dlv_plan *p, struct str data);
 
 #endif

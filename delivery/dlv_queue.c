@@ -1,163 +1,59 @@
 /*
- * A binary heap by due time over records that a hash finds by message id.  A
- * record is about 150 bytes, so a queue of 100,000 messages costs 15 MB.
+ * The threads take turns at whatever is there, in this order: outcomes to
+ * commit, messages to read, jobs.  The lock is held for a few pointer moves and
+ * never over a call that waits.
  *
- * A record that the thread is working on stays in the heap with a due time of
- * "never"; a poke that comes meanwhile is remembered, so that no change of an
- * entry is overlooked.
+ * A message is read again after each of its jobs, unless that job has removed
+ * the last entry: what the store says is what is scheduled.  A new message is
+ * sent with what was read, without reading it twice.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <utlist.h>
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_retry.h"
-#include "delivery/dlv_wire.h"
+#include "delivery/dlv_sched.h"
+#include "delivery/dlv_send.h"
 
-#define uthash_malloc(n)         xmalloc(n)
-#define uthash_free(p, n)        xfree(p)
-#define HASH_FUNCTION(p, n, out) (out) = (unsigned)str_hash(str_n((p), (n)))
-#include <uthash.h>
-
-#define NEVER        INT64_MAX
-#define PAGE         100u
+#define THREADS      4u
+#define HOUSE_MAX    2u /* threads that may wait for the directory */
+#define PAGE         200u
 #define LIST_MS      10000
+#define READ_MS      10000
 #define RELOAD_MIN_S 1
 #define RELOAD_MAX_S 30
-
-struct rec {
-	char id[DLV_QUEUE_ID_MAX];
-	size_t idn;
-	size_t pos; /* in the heap */
-	int64_t at;
-	int64_t expires_at;
-	uint32_t ready, held, poison;
-	bool busy, poked;
-	UT_hash_handle hh;
-};
+#define LOOK_MS      10000 /* the store gave no answer */
+#define PAUSE_MAX_MS 30000 /* remote gave no answer */
 
 struct dlv_queue {
 	struct dlv *d;
-	pthread_t thread;
+	pthread_t thread[THREADS];
 	pthread_mutex_t lock; /* what follows */
 	pthread_cond_t changed;
 	_Atomic bool stop;
-	bool loaded;
-	int64_t reload_at; /* NEVER: not needed */
+	bool loaded, loading;
+	int64_t reload_at; /* unix seconds, DLV_NEVER: not needed */
 	int64_t reload_wait;
-	struct rec *by_id;
-	struct rec **heap;
-	size_t n, room;
-	uint64_t ready, held, poison;
+	struct dlv_sched sched;
+	struct dlv_send *outcomes; /* to be committed */
+	unsigned mute;             /* times in a row that remote said nothing */
 };
-
-static void
-put(struct dlv_queue *q, size_t pos, struct rec *r)
-{
-	q->heap[pos] = r;
-	r->pos = pos;
-}
-
-/* Restore the order around r after its time has changed. */
-static void
-sift(struct dlv_queue *q, struct rec *r)
-{
-	size_t i = r->pos;
-
-	while (i > 0 && q->heap[(i - 1) / 2]->at > r->at) {
-		put(q, i, q->heap[(i - 1) / 2]);
-		i = (i - 1) / 2;
-	}
-	for (;;) {
-		size_t c = 2 * i + 1;
-
-		if (c + 1 < q->n && q->heap[c + 1]->at < q->heap[c]->at)
-			c++;
-		if (c >= q->n || q->heap[c]->at >= r->at)
-			break;
-		put(q, i, q->heap[c]);
-		i = c;
-	}
-	put(q, i, r);
-}
-
-static struct rec *
-find(struct dlv_queue *q, struct str id)
-{
-	struct rec *r;
-
-	HASH_FIND(hh, q->by_id, id.p, id.n, r);
-	return r;
-}
-
-static struct rec *
-add(struct dlv_queue *q, struct str id)
-{
-	struct rec *r = xcalloc(1, sizeof(*r));
-
-	memcpy(r->id, id.p, id.n);
-	r->idn = id.n;
-	r->at = NEVER;
-	r->expires_at = NEVER;
-	if (q->n == q->room) {
-		q->room = q->room ? q->room * 2 : 64;
-		q->heap = xrealloc(q->heap, q->room * sizeof(q->heap[0]));
-	}
-	put(q, q->n++, r);
-	HASH_ADD_KEYPTR(hh, q->by_id, r->id, r->idn, r);
-	return r;
-}
-
-static void
-set_numbers(struct dlv_queue *q, struct rec *r, const struct dlv_step *s)
-{
-	q->ready += s->ready - (uint64_t)r->ready;
-	q->held += s->held - (uint64_t)r->held;
-	q->poison += s->poison - (uint64_t)r->poison;
-	r->ready = s->ready;
-	r->held = s->held;
-	r->poison = s->poison;
-	r->expires_at = s->expires_at;
-}
-
-static void
-forget(struct dlv_queue *q, struct rec *r)
-{
-	const struct dlv_step none = { .expires_at = NEVER };
-	struct rec *last = q->heap[--q->n];
-
-	assert(q->by_id != NULL); /* heap and hash hold the same records */
-	set_numbers(q, r, &none);
-	if (last != r) {
-		put(q, r->pos, last);
-		sift(q, last);
-	}
-	HASH_DELETE(hh, q->by_id, r);
-	xfree(r);
-}
-
-static void
-set_time(struct dlv_queue *q, struct rec *r, int64_t at)
-{
-	r->at = at;
-	sift(q, r);
-}
 
 void
 dlv_queue_poke(struct dlv_queue *q, struct str message_id)
 {
-	struct rec *r;
+	struct dlv_message *m;
 
 	if (message_id.n == 0 || message_id.n > DLV_QUEUE_ID_MAX)
 		return;
 	pthread_mutex_lock(&q->lock);
-	r = find(q, message_id);
-	if (r == NULL)
-		r = add(q, message_id);
-	r->poked = r->busy;
-	if (!r->busy)
-		set_time(q, r, 0);
+	m = dlv_sched_find(&q->sched, message_id);
+	if (m == NULL)
+		m = dlv_sched_add(&q->sched, message_id);
+	dlv_sched_look(&q->sched, m);
 	pthread_cond_signal(&q->changed);
 	pthread_mutex_unlock(&q->lock);
 }
@@ -180,10 +76,11 @@ dlv_queue_reload(struct dlv_queue *q)
 enum rc
 dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n)
 {
+	const struct dlv_numbers *sum = &q->sched.sum;
 	uint64_t have;
 
 	pthread_mutex_lock(&q->lock);
-	have = q->ready + q->held + q->poison;
+	have = sum->ready + sum->held + sum->poison;
 	pthread_mutex_unlock(&q->lock);
 	if (have + n <= max)
 		return RC_OK;
@@ -196,40 +93,68 @@ void
 dlv_queue_sum(struct dlv_queue *q, struct dlv_queue_sum *out)
 {
 	int64_t now = now_unix();
+	struct dlv_message *m, *tmp;
 
 	pthread_mutex_lock(&q->lock);
 	*out = (struct dlv_queue_sum){
 		.loaded = q->loaded,
-		.messages = q->n,
-		.ready = q->ready,
-		.held = q->held,
-		.poison = q->poison,
+		.messages = HASH_COUNT(q->sched.by_id),
+		.ready = q->sched.sum.ready,
+		.held = q->sched.sum.held,
+		.poison = q->sched.sum.poison,
+		.places = HASH_COUNT(q->sched.by_hop) - 1,
+		.sending = q->sched.running,
 	};
-	for (size_t i = 0; i < q->n; i++)
-		out->expired += q->heap[i]->expires_at <= now;
+	HASH_ITER (hh, q->sched.by_id, m, tmp)
+		out->expired += m->sum.expires_at <= now;
 	pthread_mutex_unlock(&q->lock);
+}
+
+/* The places of a message as it was read; with the lock. */
+static void
+note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
+    const struct store_queue_item *item)
+{
+	AUTO_ARENA a = { 0 };
+	struct dlv_step s;
+
+	dlv_retry_count(conf, item, &s);
+	dlv_sched_begin(&q->sched, m,
+	    &(struct dlv_numbers){ s.ready, s.held, s.poison, s.expires_at });
+	if (s.next_at != DLV_NEVER)
+		dlv_sched_want(&q->sched, m, STR(""), s.next_at * 1000);
+	for (size_t i = 0; i < item->nentries; i++) {
+		const struct store_queued *e = &item->entries[i];
+		struct str hop = dlv_send_hop(&a, conf, e);
+
+		if (hop.n > 0)
+			dlv_sched_want(&q->sched, m, hop, e->next_at * 1000);
+	}
+	dlv_sched_end(&q->sched, m);
 }
 
 static void
 note_page(struct dlv_queue *q, const struct store_queue_item *item, size_t n)
 {
+	const struct conf *conf = dlv_conf(q->d);
+
 	pthread_mutex_lock(&q->lock);
 	for (size_t i = 0; i < n; i++) {
-		struct dlv_step s;
-		struct rec *r;
+		struct str id = item[i].message_id;
+		struct dlv_message *m;
 
-		if (item[i].message_id.n > DLV_QUEUE_ID_MAX)
+		if (id.n > DLV_QUEUE_ID_MAX)
 			continue;
-		dlv_retry_count(&item[i], &s);
-		r = find(q, item[i].message_id);
-		if (r == NULL)
-			r = add(q, item[i].message_id);
-		if (r->busy)
-			continue;
-		set_numbers(q, r, &s);
-		set_time(q, r, s.next_at);
+		m = dlv_sched_find(&q->sched, id);
+		if (m == NULL)
+			m = dlv_sched_add(&q->sched, id);
+		/* Who is busy with it knows better. */
+		if (!m->looking && !m->listed && !m->here && m->running == 0)
+			note(q, m, conf, &item[i]);
 	}
+	pthread_cond_broadcast(&q->changed);
 	pthread_mutex_unlock(&q->lock);
+	conf_unref(&conf);
 }
 
 static enum rc
@@ -262,12 +187,15 @@ load(struct dlv_queue *q)
 static void
 reload(struct dlv_queue *q)
 {
+	int64_t began = now_unix_ms();
 	enum rc rc;
 
-	q->reload_at = NEVER;
+	q->reload_at = DLV_NEVER;
+	q->loading = true;
 	pthread_mutex_unlock(&q->lock);
 	rc = load(q);
 	pthread_mutex_lock(&q->lock);
+	q->loading = false;
 	if (rc != RC_OK) {
 		log_warn(q->d->log, "queue.load", KVC("rc", rc_name(rc)),
 		    KVI("again_s", q->reload_wait));
@@ -276,59 +204,265 @@ reload(struct dlv_queue *q)
 		return;
 	}
 	if (!q->loaded)
-		log_info(q->d->log, "queue.loaded", KVU("messages", q->n),
-		    KVU("ready", q->ready), KVU("held", q->held),
-		    KVU("poison", q->poison));
+		log_info(q->d->log, "queue.loaded",
+		    KVU("messages", HASH_COUNT(q->sched.by_id)),
+		    KVU("ready", q->sched.sum.ready),
+		    KVU("held", q->sched.sum.held),
+		    KVU("poison", q->sched.sum.poison),
+		    KVI("ms", now_unix_ms() - began));
 	q->loaded = true;
 	q->reload_wait = RELOAD_MIN_S;
 }
 
-/* With the lock; gives it away while trying. */
+/* After a job or a look: what next?  With the lock. */
 static void
-work_on(struct dlv_queue *q, struct rec *r)
+settle(struct dlv_queue *q, struct dlv_message *m, bool gone)
 {
-	struct dlv_step s;
-
-	r->busy = true;
-	r->poked = false;
-	set_time(q, r, NEVER);
-	pthread_mutex_unlock(&q->lock);
-	dlv_retry_step(q->d, str_n(r->id, r->idn), &s);
-	pthread_mutex_lock(&q->lock);
-	r->busy = false;
-	if (s.gone && !r->poked) {
-		forget(q, r);
+	if (m->looking || m->listed) {
+		m->changed = true;
 		return;
 	}
-	if (s.known)
-		set_numbers(q, r, &s);
-	set_time(q, r, r->poked ? 0 : s.next_at);
+	if (gone && !m->changed && !m->here && m->running == 0) {
+		dlv_sched_forget(&q->sched, m);
+		return;
+	}
+	dlv_sched_look(&q->sched, m);
+	pthread_cond_signal(&q->changed);
+}
+
+/* A job of this message that can start with what was just read. */
+static struct dlv_job *
+take_at_once(struct dlv_queue *q, struct dlv_message *m)
+{
+	if (q->stop || m->changed)
+		return NULL;
+	return dlv_sched_take(&q->sched, m, now_unix_ms());
+}
+
+/* With the lock; gives it away. */
+static void
+send_begin(struct dlv_queue *q, struct dlv_job *j, struct arena *a,
+    const struct store_queue_item *item)
+{
+	struct str id = str_n(j->m->id, j->m->id_n);
+	struct str hop = str_n(j->place->hop, j->place->hop_n);
+	int64_t again;
+
+	pthread_mutex_unlock(&q->lock);
+	if (dlv_send_begin(q->d, j, id, hop, a, item, &again)) {
+		/* It may be over by now: *j must not be touched. */
+		pthread_mutex_lock(&q->lock);
+		return;
+	}
+	pthread_mutex_lock(&q->lock);
+	dlv_sched_done(&q->sched, j, now_unix_ms());
+	if (again == 0 || j->m->changed) {
+		settle(q, j->m, false);
+		return;
+	}
+	dlv_heap_set(&j->place->jobs, &j->node, again);
+	dlv_sched_poke_place(&q->sched, j->place);
+}
+
+/* Read a message; with the lock, gives it away. */
+static void
+look(struct dlv_queue *q, struct dlv_message *m)
+{
+	struct str id = str_n(m->id, m->id_n);
+	struct store_queue_item item;
+	AUTO_ARENA a = { 0 };
+	const struct conf *conf;
+	struct dlv_job *j;
+	enum rc rc;
+
+	pthread_mutex_unlock(&q->lock);
+	rc = store_queue_get(
+	    q->d->store, &a, id, deadline_in(READ_MS), &item);
+	conf = dlv_conf(q->d);
+	pthread_mutex_lock(&q->lock);
+	m->looking = false;
+	if (rc == RC_NOENT || (rc == RC_OK && item.nentries == 0)) {
+		/* Whoever still works on it looks again. */
+		if (!m->here && m->running == 0)
+			settle(q, m, true);
+	} else if (rc != RC_OK) {
+		log_warn(q->d->log, "queue.read", KV("qid", id),
+		    KVC("rc", rc_name(rc)));
+		dlv_sched_want(&q->sched, m, STR(""), now_unix_ms() + LOOK_MS);
+	} else {
+		note(q, m, conf, &item);
+		if (m->changed)
+			settle(q, m, false);
+		else if ((j = take_at_once(q, m)) != NULL)
+			send_begin(q, j, &a, &item);
+	}
+	conf_unref(&conf);
+}
+
+/* What is to be done in this house; with the lock, gives it away. */
+static void
+work_here(struct dlv_queue *q, struct dlv_job *j)
+{
+	struct dlv_message *m = j->m;
+	struct dlv_step s;
+
+	pthread_mutex_unlock(&q->lock);
+	dlv_retry_step(q->d, str_n(m->id, m->id_n), &s);
+	pthread_mutex_lock(&q->lock);
+	dlv_sched_done(&q->sched, j, now_unix_ms());
+	if (s.again || m->changed || s.gone) {
+		settle(q, m, s.gone);
+		return;
+	}
+	dlv_heap_set(&j->place->jobs, &j->node, s.next_at * 1000);
+	dlv_sched_poke_place(&q->sched, j->place);
+}
+
+void
+dlv_queue_sent(struct dlv_queue *q, struct dlv_send *s)
+{
+	pthread_mutex_lock(&q->lock);
+	DL_APPEND(q->outcomes, s);
+	pthread_cond_signal(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+}
+
+/* Remote said nothing: nobody else is sent to it for a moment. */
+static void
+mute(struct dlv_queue *q)
+{
+	int64_t ms = 250;
+
+	for (unsigned i = 0; i < q->mute && ms < PAUSE_MAX_MS; i++)
+		ms *= 2;
+	q->mute++;
+	q->sched.pause_until = now_unix_ms() + MIN(ms, PAUSE_MAX_MS);
+}
+
+/* Its outcome tells of the place, too. */
+static void
+note_place(struct dlv_queue *q, struct dlv_send *s)
+{
+	const struct conf *conf = dlv_conf(q->d);
+	struct dlv_place *p = s->job->place;
+
+	q->mute = 0;
+	if (!s->out.hop_down)
+		dlv_sched_up(&q->sched, p);
+	else
+		dlv_sched_down(&q->sched, p,
+		    (now_unix() + dlv_backoff(conf, p->fails + 1,
+				      dlv_random())) *
+			1000);
+	conf_unref(&conf);
+}
+
+void
+dlv_queue_finish(struct dlv_queue *q, struct dlv_send *s)
+{
+	struct dlv_job *j = s->job;
+	struct dlv_message *m = j->m;
+
+	pthread_mutex_lock(&q->lock);
+	note_place(q, s);
+	dlv_sched_done(&q->sched, j, now_unix_ms());
+	settle(q, m, s->all_gone);
+	pthread_cond_signal(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+	dlv_send_free(&s);
+}
+
+/* Remote has answered, or has not; with the lock, gives it away. */
+static void
+take_up(struct dlv_queue *q, struct dlv_send *s)
+{
+	struct dlv_message *m = s->job->m;
+
+	DL_DELETE(q->outcomes, s);
+	if (s->rc == RC_OK) {
+		/* Who has changed it meant what is there now. */
+		s->refresh = s->refresh || m->changed;
+		pthread_mutex_unlock(&q->lock);
+		dlv_send_commit(s);
+		pthread_mutex_lock(&q->lock);
+		return;
+	}
+	log_warn(&s->log, "send.unknown", KVC("rc", rc_name(s->rc)),
+	    KV("hop", s->hop));
+	mute(q);
+	dlv_sched_done(&q->sched, s->job, now_unix_ms());
+	settle(q, m, false);
+	pthread_mutex_unlock(&q->lock);
+	dlv_send_free(&s);
+	pthread_mutex_lock(&q->lock);
+}
+
+static struct dlv_send *
+next_outcome(const struct dlv_queue *q, int64_t now, int64_t *out_at)
+{
+	struct dlv_send *s;
+
+	*out_at = DLV_NEVER;
+	DL_FOREACH (q->outcomes, s) {
+		if (s->at <= now)
+			return s;
+		*out_at = MIN(*out_at, s->at);
+	}
+	return NULL;
+}
+
+static void
+wait_until(struct dlv_queue *q, int64_t at)
+{
+	const struct timespec until = { at / 1000, at % 1000 * 1000000 };
+
+	if (at == DLV_NEVER)
+		pthread_cond_wait(&q->changed, &q->lock);
+	else
+		pthread_cond_timedwait(&q->changed, &q->lock, &until);
+}
+
+/* One thing to do, or a wait; with the lock. */
+static void
+turn(struct dlv_queue *q)
+{
+	int64_t now = now_unix_ms(), outcome_at, job_at = DLV_NEVER;
+	struct dlv_send *s = next_outcome(q, now, &outcome_at);
+	struct dlv_message *m;
+	struct dlv_job *j;
+
+	if (s != NULL) {
+		take_up(q, s);
+	} else if (!q->loading && q->reload_at <= now / 1000) {
+		reload(q);
+	} else if ((m = dlv_sched_take_look(&q->sched)) != NULL) {
+		look(q, m);
+	} else if ((j = dlv_sched_next(&q->sched, now, &job_at)) != NULL) {
+		if (j->place == q->sched.house)
+			work_here(q, j);
+		else
+			send_begin(q, j, NULL, NULL);
+	} else {
+		int64_t reload_at = q->reload_at == DLV_NEVER || q->loading
+					? DLV_NEVER
+					: q->reload_at * 1000;
+
+		wait_until(q, MIN(MIN(outcome_at, job_at), reload_at));
+	}
 }
 
 static void *
 run(void *arg)
 {
 	struct dlv_queue *q = arg;
+	const struct conf *conf;
 
 	pthread_mutex_lock(&q->lock);
 	while (!q->stop) {
-		struct rec *r = q->n ? q->heap[0] : NULL;
-		int64_t at = r ? r->at : NEVER;
-		int64_t now = now_unix();
-
-		if (q->reload_at <= now) {
-			reload(q);
-		} else if (at <= now) {
-			work_on(q, r);
-		} else if (MIN(at, q->reload_at) == NEVER) {
-			pthread_cond_wait(&q->changed, &q->lock);
-		} else {
-			struct timespec until = {
-				.tv_sec = MIN(at, q->reload_at),
-			};
-
-			pthread_cond_timedwait(&q->changed, &q->lock, &until);
-		}
+		conf = dlv_conf(q->d);
+		q->sched.limit = MAX(conf->remote_concurrency, 1u);
+		conf_unref(&conf);
+		turn(q);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return NULL;
@@ -338,15 +472,22 @@ struct dlv_queue *
 dlv_queue_start(struct dlv *d)
 {
 	struct dlv_queue *q = xcalloc(1, sizeof(*q));
-	int err;
 
+	/* Seen by the threads before we return. */
+	d->queue = q;
 	q->d = d;
 	q->reload_wait = RELOAD_MIN_S;
+	dlv_sched_init(&q->sched);
+	q->sched.cap = DLV_QUEUE_SENDS;
+	q->sched.local = HOUSE_MAX;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->changed, NULL);
-	err = pthread_create(&q->thread, NULL, run, q);
-	if (err != 0)
-		panic("queue: no thread: %d", err);
+	for (size_t i = 0; i < THREADS; i++) {
+		int err = pthread_create(&q->thread[i], NULL, run, q);
+
+		if (err != 0)
+			panic("queue: no thread: %d", err);
+	}
 	return q;
 }
 
@@ -357,21 +498,35 @@ dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 	struct timespec until = {
 		.tv_sec = now_unix() + deadline_left_ms(dl) / 1000 + 1,
 	};
+	bool sending;
 
 	if (q == NULL)
 		return true;
-	*qp = NULL;
 	pthread_mutex_lock(&q->lock);
 	q->stop = true;
-	pthread_cond_signal(&q->changed);
+	pthread_cond_broadcast(&q->changed);
 	pthread_mutex_unlock(&q->lock);
-	if (pthread_timedjoin_np(q->thread, NULL, &until) != 0)
+	for (size_t i = 0; i < THREADS; i++) {
+		if (pthread_timedjoin_np(q->thread[i], NULL, &until) != 0)
+			return false;
+	}
+	pthread_mutex_lock(&q->lock);
+	while (q->outcomes != NULL) {
+		struct dlv_send *s = q->outcomes;
+
+		/* The next life asks remote for it. */
+		DL_DELETE(q->outcomes, s);
+		dlv_sched_done(&q->sched, s->job, 0);
+		dlv_send_free(&s);
+	}
+	sending = q->sched.running > 0;
+	pthread_mutex_unlock(&q->lock);
+	if (sending)
 		return false;
-	while (q->n > 0)
-		forget(q, q->heap[0]);
+	*qp = NULL;
+	dlv_sched_free(&q->sched);
 	pthread_mutex_destroy(&q->lock);
 	pthread_cond_destroy(&q->changed);
-	xfree(q->heap);
 	xfree(q);
 	return true;
 }

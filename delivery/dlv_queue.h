@@ -1,25 +1,30 @@
 /*
- * dlv_queue - when to try which queued message again.
+ * dlv_queue - when to try which queued message again, and where.
  *
- * The store holds the queue; here is one small record for each message (its
- * id, when its next entry is due, how many entries it has).  One thread takes
- * what is due, asks the store for the item, and runs dlv_retry.
+ * The store holds the queue; here is a small record for each message
+ * (dlv_sched.h).  A few threads read messages that are new or were changed,
+ * run what is to be done in this house (dlv_here), begin tries for other
+ * systems (dlv_send) and commit what came of them.  A try on its way holds no
+ * thread.
  *
  * Threads    All functions lock inside and do not wait, except start and stop.
  * Errors     The store's silence at start: it is asked again until it answers;
- *            until then the queue takes new entries and tries none.
- * Limits     conf->queue_max entries.
+ *            until then the queue takes new entries and tries those alone.
+ * Limits     conf->queue_max entries; DLV_QUEUE_SENDS tries at a time.
  */
 #ifndef DLV_QUEUE_H
 #define DLV_QUEUE_H
 
 #include "lib/base.h"
 
+#define DLV_QUEUE_SENDS 400u
+
 struct dlv;
 struct dlv_queue;
+struct dlv_send;
 
 struct dlv_queue *dlv_queue_start(struct dlv *d);
-/* False: the thread is not done by then and still uses *d. */
+/* False: a thread or a try is not done by then and still uses *d. */
 bool dlv_queue_stop(struct dlv_queue **q, struct deadline dl);
 /* Look at this message as soon as possible: it is new or was changed. */
 void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
@@ -28,9 +33,14 @@ void dlv_queue_reload(struct dlv_queue *q);
 /* RC_TEMP when n more entries do not fit. */
 MUST_CHECK enum rc dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n);
 
+/* For dlv_send: it is to be taken up (at s->at); it is over, and freed. */
+void dlv_queue_sent(struct dlv_queue *q, struct dlv_send *s);
+void dlv_queue_finish(struct dlv_queue *q, struct dlv_send *s);
+
 struct dlv_queue_sum {
 	bool loaded; /* the queue has been read from the store */
 	uint64_t messages, ready, held, poison, expired;
+	uint64_t places, sending;
 };
 void dlv_queue_sum(struct dlv_queue *q, struct dlv_queue_sum *out);
 

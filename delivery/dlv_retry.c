@@ -12,6 +12,7 @@
  */
 #include "delivery/dlv.h"
 #include "delivery/dlv_retry.h"
+#include "mail/route.h"
 
 struct retry {
 	struct dlv_plan *p;
@@ -24,10 +25,52 @@ struct retry {
 	size_t nremove;
 };
 
+bool
+dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e)
+{
+	return q->state == DLV_READY || (q->state == DLV_HELD && e->waits);
+}
+
+int64_t
+dlv_retry_warn_at(const struct conf *conf, const struct store_queue_item *item,
+    const struct store_queued *q, const struct dlv_entry *e)
+{
+	if (q->state != DLV_READY || e->warned || item->from.n == 0 ||
+	    q->attempts == 0 || (e->notify && !(e->notify & REM_NOTIFY_DELAY)))
+		return INT64_MAX;
+	return item->received_at + (int64_t)conf->queue_warn_s;
+}
+
+/* To be tried here. */
 static bool
 due(const struct store_queued *q, int64_t now)
 {
-	return q->state == DLV_READY && q->next_at <= now;
+	return q->state == DLV_READY && q->kind != DIR_ELSEWHERE &&
+	       q->next_at <= now;
+}
+
+static struct dlv_entry
+entry_of(const struct store_queued *q)
+{
+	struct dlv_entry e;
+
+	/* Damaged data is not worth losing the entry. */
+	return dlv_entry_get(q->data, &e) == RC_OK ? e : (struct dlv_entry){ 0 };
+}
+
+static bool
+expired(const struct store_queued *q, int64_t now)
+{
+	struct dlv_entry e = entry_of(q);
+
+	return q->expires_at <= now && dlv_retry_expires(q, &e);
+}
+
+/* Something is to be done with it now. */
+static bool
+touched(const struct store_queued *q, int64_t now)
+{
+	return due(q, now) || expired(q, now);
 }
 
 static void
@@ -45,6 +88,12 @@ keep(struct retry *t, const struct store_queued *q, enum dlv_state state,
 
 	*set = *q;
 	set->state = state;
+	if (state == DLV_HELD) {
+		struct dlv_entry e = entry_of(q);
+
+		e.waits = true;
+		set->data = dlv_entry_put(t->p->a, &e);
+	}
 	set->reason = reason;
 	set->attempts = q->attempts + 1;
 	set->next_at =
@@ -65,7 +114,7 @@ load_people(struct retry *t)
 		bool new;
 
 		t->p->entry_bytes += dlv_entry_bytes(q);
-		if (dlv_people_load(&t->p->seen, q->data) != RC_OK)
+		if (dlv_people_load(&t->p->seen, entry_of(q).people) != RC_OK)
 			return RC_BAD;
 		if (q->kind == DIR_GROUP || due(q, t->p->now))
 			continue;
@@ -87,6 +136,87 @@ look_up(struct retry *t, const struct store_queued *q, struct dir_rcpt *out)
 	return rc == RC_OK ? out->rc : rc;
 }
 
+/* It has been tried long enough: the sender is told, if that is wanted. */
+static void
+give_up(struct retry *t, const struct store_queued *q)
+{
+	struct dlv_entry e = entry_of(q);
+	struct store_queued *set;
+
+	log_warn(t->p->log, "queue.expired", KV("to", q->rcpt),
+	    KVU("attempts", q->attempts), KV("reason", q->reason));
+	if (e.notify != 0 && !(e.notify & REM_NOTIFY_FAILURE)) {
+		take_out(t, q);
+		return;
+	}
+	e.action = DLV_FAILED;
+	e.expired = true;
+	e.waits = false;
+	e.people = STR("");
+	set = &t->set[t->nset++];
+	*set = *q;
+	set->state = DLV_DONE;
+	set->next_at = t->p->now;
+	set->data = dlv_entry_put(t->p->a, &e);
+}
+
+/* The mailbox is on another system now, or always was. */
+static void
+send_away(struct retry *t, const struct store_queued *q, struct str where)
+{
+	struct dlv_entry e = entry_of(q);
+	struct mail_route route;
+	struct store_queued *set;
+
+	if (mail_route(t->p->a, t->p->conf, q->rcpt, where, &route) != RC_OK) {
+		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, where));
+		return;
+	}
+	set = keep(t, q, DLV_READY,
+	    str_fmt(t->p->a, "goes to %.*s", STRF(route.hop)));
+	e.route = where;
+	set->kind = DIR_ELSEWHERE;
+	set->attempts = 0;
+	set->next_at = t->p->now;
+	set->data = dlv_entry_put(t->p->a, &e);
+}
+
+static void
+tell_delivered(struct retry *t, const struct store_queued *q)
+{
+	struct dlv_entry e = entry_of(q);
+	struct store_queued *set;
+
+	if (!(e.notify & REM_NOTIFY_SUCCESS) || t->item->from.n == 0) {
+		take_out(t, q);
+		return;
+	}
+	e.action = q->kind == DIR_GROUP ? DLV_EXPANDED : DLV_DELIVERED;
+	e.tried_at = t->p->now;
+	set = &t->set[t->nset++];
+	*set = *q;
+	set->state = DLV_DONE;
+	set->next_at = t->p->now;
+	set->data = dlv_entry_put(t->p->a, &e);
+}
+
+/* What was to be sent has no Return-Path yet. */
+static enum rc
+copy_here(struct retry *t, const struct store_queued *q, struct str id)
+{
+	struct str prefix = q->prefix;
+
+	if (q->kind == DIR_ELSEWHERE) {
+		enum rc rc;
+
+		t->p->trace = q->prefix;
+		rc = dlv_prefix(t->p, q->rcpt, &prefix);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return dlv_plan_copy(t->p, id, prefix);
+}
+
 static enum rc
 try_person(struct retry *t, const struct store_queued *q)
 {
@@ -96,15 +226,15 @@ try_person(struct retry *t, const struct store_queued *q)
 	if (rc == RC_OK)
 		rc = is.rc;
 	if (rc == RC_OK && is.kind == DIR_USER) {
-		take_out(t, q);
+		tell_delivered(t, q);
 		log_info(t->p->log, "queue.deliver", KV("to", q->rcpt),
 		    KV("id", is.id), KVU("attempts", q->attempts));
-		return dlv_plan_copy(t->p, is.id, q->prefix);
+		return copy_here(t, q, is.id);
 	}
 	if (rc == RC_TEMP)
 		keep(t, q, DLV_READY, STR("directory gave no answer"));
 	else if (rc == RC_OK)
-		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, is.route));
+		send_away(t, q, is.route);
 	else if (rc == RC_DENY)
 		keep(t, q, DLV_HELD, STR("may not receive"));
 	else if (rc == RC_BAD)
@@ -119,6 +249,8 @@ try_group(struct retry *t, const struct store_queued *q)
 {
 	struct store_queued *left;
 	struct dir_rcpt *member;
+	struct dlv_entry e;
+	struct dlv_rcpt as;
 	enum dlv_members how;
 	size_t n;
 	enum rc rc;
@@ -136,11 +268,21 @@ try_group(struct retry *t, const struct store_queued *q)
 	}
 	t->p->trace = q->prefix;
 	t->p->expires_at = q->expires_at;
-	rc = dlv_plan_members(t->p, q->dir_id, member, n, &how);
+	e = entry_of(q);
+	as = (struct dlv_rcpt){
+		.address = q->rcpt,
+		.kind = DIR_GROUP,
+		.dir_id = q->dir_id,
+		.notify = (unsigned)e.notify,
+		.orcpt = e.orcpt,
+	};
+	t->p->envid = e.envid;
+	t->p->ret = (enum rem_ret)e.ret;
+	rc = dlv_plan_members(t->p, &as, member, n, &how);
 	if (rc != RC_OK)
 		return rc;
 	if (how == DLV_MEMBERS_ALL) {
-		take_out(t, q);
+		tell_delivered(t, q);
 		return RC_OK;
 	}
 	left = keep(t, q, DLV_READY, dlv_reason_members(how));
@@ -168,7 +310,8 @@ remember_people(struct retry *t)
 	for (size_t i = 0; i < t->item->nentries && carrier == NULL; i++) {
 		const struct store_queued *q = &t->item->entries[i];
 
-		if (q->kind == DIR_GROUP && !taken_out(t, q->id))
+		if (q->kind == DIR_GROUP && !taken_out(t, q->id) &&
+		    q->state != DLV_DONE && !expired(q, t->p->now))
 			carrier = q;
 	}
 	if (carrier == NULL)
@@ -176,11 +319,14 @@ remember_people(struct retry *t)
 	for (size_t i = 0; i < t->nset; i++) {
 		if (t->set[i].id != carrier->id)
 			continue;
-		t->set[i].data = dlv_people_save(&t->p->seen, t->p->a);
+		t->set[i].data = dlv_with_people(t->p, t->set[i].data);
 		return;
 	}
+	/* Nobody new has it: what it carries is still right. */
+	if (t->nset + t->nremove == 0)
+		return;
 	t->set[t->nset] = *carrier;
-	t->set[t->nset++].data = dlv_people_save(&t->p->seen, t->p->a);
+	t->set[t->nset++].data = dlv_with_people(t->p, carrier->data);
 }
 
 /* Names what is tried: entry, attempt and how far a group has come. */
@@ -194,7 +340,7 @@ operation_id(const struct retry *t)
 		const struct store_queued *q = &t->item->entries[i];
 		uint64_t v[4] = { h, q->id, q->attempts, q->data.n };
 
-		if (due(q, t->p->now))
+		if (touched(q, t->p->now))
 			h = str_hash(str_n(v, sizeof(v)));
 	}
 	return str_fmt(a, "%.*s.%016llx",
@@ -215,10 +361,13 @@ try_all(struct retry *t, bool groups)
 	for (size_t i = 0; i < t->item->nentries && rc == RC_OK; i++) {
 		const struct store_queued *q = &t->item->entries[i];
 
-		if (!due(q, t->p->now) || (q->kind == DIR_GROUP) != groups ||
-		    full(t))
+		if (!touched(q, t->p->now) ||
+		    (q->kind == DIR_GROUP) != groups || full(t))
 			continue;
-		rc = groups ? try_group(t, q) : try_person(t, q);
+		if (expired(q, t->p->now))
+			give_up(t, q);
+		else
+			rc = groups ? try_group(t, q) : try_person(t, q);
 	}
 	return rc;
 }

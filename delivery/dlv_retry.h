@@ -1,8 +1,9 @@
 /*
- * dlv_retry - try one queued message again.
+ * dlv_retry - what this house has to do with one queued message: try mailboxes
+ * and groups again, give up what is too old, tell the sender.
  *
- * Nothing is dropped or returned here: what cannot be delivered waits (ready)
- * for the next try or (held) for an administrator.
+ * What cannot be delivered waits (ready) for the next try or (held) until it is
+ * too old or an administrator decides.
  *
  * Ownership  *out lives in the plan's arena.
  * Threads    The queue's thread; blocks until `dl`.
@@ -17,8 +18,9 @@
 struct dlv;
 
 /*
- * What becomes of the entries that are due at p->now, as one update.  p is
- * initialised with the item's return path.
+ * What becomes of the entries of this house that are due at p->now, and of all
+ * that are too old, as one update.  p is initialised with the item's return
+ * path.
  */
 MUST_CHECK enum rc dlv_retry_plan(struct dlv_plan *p, struct dir_client *dir,
     const struct store_queue_item *item, struct deadline dl,
@@ -27,7 +29,8 @@ MUST_CHECK enum rc dlv_retry_plan(struct dlv_plan *p, struct dir_client *dir,
 struct dlv_step {
 	bool gone;       /* no longer in the queue */
 	bool known;      /* the numbers below are true */
-	int64_t next_at; /* unix seconds, INT64_MAX: never by itself */
+	bool again;      /* something was done: read it again */
+	int64_t next_at; /* of this house; unix seconds, INT64_MAX: never */
 	int64_t expires_at;
 	uint32_t ready, held, poison;
 };
@@ -35,6 +38,14 @@ struct dlv_step {
 /* Read the item; if something is due, try it. */
 void dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out);
 /* The numbers of an item as it stands. */
-void dlv_retry_count(const struct store_queue_item *item, struct dlv_step *out);
+void dlv_retry_count(const struct conf *conf,
+    const struct store_queue_item *item, struct dlv_step *out);
+/* Does this entry expire?  Not when an administrator holds it. */
+bool dlv_retry_expires(
+    const struct store_queued *q, const struct dlv_entry *e);
+/* Since when the sender should know that it is late; INT64_MAX: never. */
+int64_t dlv_retry_warn_at(const struct conf *conf,
+    const struct store_queue_item *item, const struct store_queued *q,
+    const struct dlv_entry *e);
 
 #endif

@@ -53,6 +53,24 @@ check_rcpts(const struct dlv_plan *p, const struct dlv_submit *m)
 #define ASKED_MAX_MS 1000u
 
 static enum rc
+send_to(struct dlv_plan *p, const struct dlv_rcpt *to, struct str route)
+{
+	struct dlv_rcpt as = *to;
+
+	as.kind = DIR_ELSEWHERE;
+	as.route = route;
+	return dlv_plan_send(p, &as);
+}
+
+static enum rc
+copy_to(struct dlv_plan *p, const struct dlv_rcpt *to)
+{
+	if (!dlv_people_has(&p->seen, to->dir_id, STR("")))
+		dlv_plan_tell(p, to, DLV_DELIVERED);
+	return dlv_plan_mailbox(p, to->dir_id, to->address);
+}
+
+static enum rc
 route_again(struct dlv_plan *p, struct dir_client *dir,
     const struct dlv_rcpt *to, struct deadline dl)
 {
@@ -64,9 +82,8 @@ route_again(struct dlv_plan *p, struct dir_client *dir,
 	switch (rc) {
 	case RC_OK:
 		return is.kind == DIR_USER
-			   ? dlv_plan_mailbox(p, to->dir_id, to->address)
-			   : dlv_plan_queue(p, to, DLV_HELD,
-				 dlv_reason_elsewhere(p->a, is.route));
+			   ? copy_to(p, to)
+			   : send_to(p, to, is.route);
 	case RC_NOENT:
 		return dlv_plan_queue(
 		    p, to, DLV_HELD, STR("no longer in the directory"));
@@ -89,9 +106,8 @@ route_person(struct dlv_plan *p, struct dir_client *dir,
 	if (to->kind == DIR_USER && m->asked_ms > ASKED_MAX_MS)
 		return route_again(p, dir, to, dl);
 	if (to->kind == DIR_USER)
-		return dlv_plan_mailbox(p, to->dir_id, to->address);
-	return dlv_plan_queue(
-	    p, to, DLV_HELD, STR("mailbox is on another system"));
+		return copy_to(p, to);
+	return dlv_plan_send(p, to);
 }
 
 /* The group stays in the queue; `soon`: its rest is only waiting its turn. */
@@ -129,9 +145,13 @@ route_group(struct dlv_plan *p, struct dir_client *dir,
 	if (rc != RC_OK)
 		return queue_group(p, to, DLV_HELD,
 		    STR("group is no longer in the directory"), false);
-	rc = dlv_plan_members(p, to->dir_id, member, n, &how);
-	if (rc != RC_OK || how == DLV_MEMBERS_ALL)
+	rc = dlv_plan_members(p, to, member, n, &how);
+	if (rc != RC_OK)
 		return rc;
+	if (how == DLV_MEMBERS_ALL) {
+		dlv_plan_tell(p, to, DLV_EXPANDED);
+		return RC_OK;
+	}
 	return queue_group(
 	    p, to, DLV_READY, dlv_reason_members(how), how == DLV_MEMBERS_FULL);
 }
@@ -143,7 +163,7 @@ remember_people(struct dlv_plan *p)
 	for (size_t i = 0; i < p->nqueue; i++) {
 		if (p->queue[i].kind != DIR_GROUP)
 			continue;
-		p->queue[i].data = dlv_people_save(&p->seen, p->a);
+		p->queue[i].data = dlv_with_people(p, p->queue[i].data);
 		return;
 	}
 }
@@ -169,6 +189,8 @@ dlv_route(struct dlv_plan *p, struct dir_client *dir,
 	enum rc rc = check_rcpts(p, m);
 
 	p->junk = m->junk;
+	p->envid = m->envid;
+	p->ret = m->ret;
 	if (rc == RC_OK)
 		rc = check_loops(p, m, scan);
 	if (rc == RC_OK && m->hold)

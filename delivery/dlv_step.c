@@ -4,6 +4,7 @@
  * step with the store here.
  */
 #include "delivery/dlv.h"
+#include "delivery/dlv_notice.h"
 #include "delivery/dlv_retry.h"
 
 #define LOOK_AGAIN_S 10    /* the store gave no answer */
@@ -13,7 +14,8 @@
 #define COMMIT_MS    30000
 
 void
-dlv_retry_count(const struct store_queue_item *item, struct dlv_step *out)
+dlv_retry_count(const struct conf *conf, const struct store_queue_item *item,
+    struct dlv_step *out)
 {
 	*out = (struct dlv_step){
 		.known = true,
@@ -22,11 +24,19 @@ dlv_retry_count(const struct store_queue_item *item, struct dlv_step *out)
 	};
 	for (size_t i = 0; i < item->nentries; i++) {
 		const struct store_queued *q = &item->entries[i];
+		struct dlv_entry e;
 
+		if (dlv_entry_get(q->data, &e) != RC_OK)
+			e = (struct dlv_entry){ 0 };
 		out->expires_at = MIN(out->expires_at, q->expires_at);
-		if (q->state == DLV_READY) {
+		if (dlv_retry_expires(q, &e))
+			out->next_at = MIN(out->next_at, q->expires_at);
+		out->next_at = MIN(
+		    out->next_at, dlv_retry_warn_at(conf, item, q, &e));
+		if (q->state == DLV_READY || q->state == DLV_DONE) {
 			out->ready++;
-			out->next_at = MIN(out->next_at, q->next_at);
+			if (q->kind != DIR_ELSEWHERE || q->state == DLV_DONE)
+				out->next_at = MIN(out->next_at, q->next_at);
 		} else if (q->state == DLV_POISON) {
 			out->poison++;
 		} else {
@@ -36,9 +46,9 @@ dlv_retry_count(const struct store_queue_item *item, struct dlv_step *out)
 	out->gone = item->nentries == 0;
 }
 
-/* RC_OK: committed, look again at once. */
+/* RC_OK: committed, look again at once; RC_NOENT: there was nothing to do. */
 static enum rc
-try(struct dlv *d, struct arena *a, const struct log *log,
+try_here(struct dlv *d, struct arena *a, const struct log *log,
     const struct store_queue_item *item, int64_t now)
 {
 	const struct conf *conf = dlv_conf(d);
@@ -55,8 +65,13 @@ try(struct dlv *d, struct arena *a, const struct log *log,
 		log_error(log, "queue.damaged", KVC("rc", rc_name(rc)));
 		return rc;
 	}
+	if (up.nset + up.nremove + up.nto == 0)
+		return RC_NOENT;
 	rc = store_queue_update(d->store, &up, deadline_in(COMMIT_MS));
 	d->counts.retried += up.nremove + up.nset;
+	/* Somebody has changed it meanwhile. */
+	if (rc == RC_NOENT)
+		return RC_OK;
 	if (rc == RC_OK)
 		d->counts.retried_ok += up.nto;
 	else
@@ -108,7 +123,9 @@ try_safely(struct dlv *d, struct arena *a, const struct log *log,
 	dlv_poison_item(&work, item->message_id);
 	if (dlv_poison_begin(d, &work) != RC_OK)
 		return set_aside(d, a, log, item);
-	rc = try(d, a, log, item, now);
+	rc = try_here(d, a, log, item, now);
+	if (rc == RC_NOENT)
+		rc = dlv_notice(d, a, log, item, now);
 	dlv_poison_end(d, &work);
 	return rc;
 }
@@ -118,6 +135,7 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 {
 	struct log log = log_with(d->log, "qid", message_id);
 	AUTO_ARENA a = { 0 };
+	const struct conf *conf = dlv_conf(d);
 	struct store_queue_item item;
 	int64_t now = now_unix();
 	enum rc rc;
@@ -125,6 +143,9 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 	*out = (struct dlv_step){ .next_at = now + LOOK_AGAIN_S };
 	rc = store_queue_get(
 	    d->store, &a, message_id, deadline_in(READ_MS), &item);
+	if (rc == RC_OK)
+		dlv_retry_count(conf, &item, out);
+	conf_unref(&conf);
 	if (rc == RC_NOENT) {
 		out->gone = true;
 		return;
@@ -133,10 +154,10 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 		log_warn(&log, "queue.read", KVC("rc", rc_name(rc)));
 		return;
 	}
-	dlv_retry_count(&item, out);
 	if (out->gone || out->next_at > now)
 		return;
 	rc = try_safely(d, &a, &log, &item, now);
+	out->again = rc == RC_OK;
 	out->next_at = rc == RC_OK    ? now
 		       : rc == RC_BAD ? now + DAMAGED_S
 				      : now + LOOK_AGAIN_S;

@@ -99,6 +99,29 @@ jitter(const struct dlv_submit *m)
 	return x;
 }
 
+static struct store_submit
+store_request(const struct dlv_submit *m, const struct dlv_plan *p,
+    const struct buf *meta)
+{
+	return (struct store_submit){
+		.op_id = m->id,
+		.from = m->from,
+		.submitter = m->submitter,
+		.received_at = m->received_at,
+		.body = {
+			.edits = m->edits,
+			.inline_data = m->inline_data,
+			.fd = m->fd,
+			.size = m->size,
+			.meta = buf_str(meta),
+		},
+		.to = p->to,
+		.nto = p->nto,
+		.queue = p->queue,
+		.nqueue = p->nqueue,
+	};
+}
+
 /* Everything up to the commit; on RC_OK the job is on its way. */
 static enum rc
 run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
@@ -127,29 +150,51 @@ run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
 	j->nto = m->nto;
 	j->delivered = p.nto;
 	j->queued = p.nqueue;
-	const struct store_submit in = {
-		.op_id = m->id,
-		.from = m->from,
-		.submitter = m->submitter,
-		.received_at = m->received_at,
-		.body = {
-			.edits = m->edits,
-			.inline_data = m->inline_data,
-			.fd = m->fd,
-			.size = m->size,
-			.meta = buf_str(&meta),
-		},
-		.to = p.to,
-		.nto = p.nto,
-		.queue = p.queue,
-		.nqueue = p.nqueue,
-	};
+	const struct store_submit in = store_request(m, &p, &meta);
+
 	dlv_poison_end(j->d, &j->work);
 	log_debug(&j->log, "submit.commit", KVU("delivered", p.nto),
 	    KVU("queued", p.nqueue));
 	/* From here on the request may be answered at any moment. */
 	store_submit_start(j->d->store, &in, r->dl, on_commit, j);
 	return RC_OK;
+}
+
+#define OWN_MS 30000
+
+enum rc
+dlv_submit_own(
+    struct dlv *d, const struct log *log, const struct dlv_submit *m)
+{
+	const struct conf *conf = dlv_conf(d);
+	struct deadline dl = deadline_in(OWN_MS);
+	struct store_submitted out = { 0 };
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF meta = { 0 };
+	struct dlv_scan scan;
+	struct dlv_plan p;
+	enum rc rc;
+
+	buf_init(&meta, MAIL_META_MAX);
+	rc = dlv_plan_init(&p, &a, log, conf, m->from, m->trace, now_unix(),
+	    jitter(m));
+	if (rc == RC_OK)
+		rc = dlv_scan(log, &a, m, &meta, &scan);
+	if (rc == RC_OK)
+		rc = dlv_route(&p, d->dir, m, &scan, expand_deadline(conf, dl));
+	if (rc == RC_OK) {
+		struct store_submit in = store_request(m, &p, &meta);
+
+		rc = store_submit(d->store, &a, &in, dl, &out);
+	}
+	conf_unref(&conf);
+	if (rc == RC_OK && p.nqueue > 0)
+		dlv_queue_poke(d->queue, out.message_id);
+	if (rc == RC_OK)
+		log_info(log, "notice.submit", KV("as", out.message_id),
+		    KV("to", m->to[0].address), KVU("delivered", p.nto),
+		    KVU("queued", p.nqueue), KVU("repeated", out.repeated));
+	return rc;
 }
 
 /* It was being worked on when the process died, twice. */

@@ -19,6 +19,12 @@ dlv_put_submit(struct ipc_msg *m, const struct dlv_submit *in)
 		ipc_put_str(m, "address", in->to[i].address);
 		ipc_put_u64(m, "kind", in->to[i].kind);
 		ipc_put_str(m, "dir_id", in->to[i].dir_id);
+		if (in->to[i].route.n > 0)
+			ipc_put_str(m, "route", in->to[i].route);
+		if (in->to[i].notify != 0)
+			ipc_put_u64(m, "notify", in->to[i].notify);
+		if (in->to[i].orcpt.n > 0)
+			ipc_put_str(m, "orcpt", in->to[i].orcpt);
 		ipc_end(m, at);
 	}
 	ipc_put_str(m, "trace", in->trace);
@@ -30,6 +36,10 @@ dlv_put_submit(struct ipc_msg *m, const struct dlv_submit *in)
 		ipc_put_u64(m, "junk", 1);
 	if (in->hold)
 		ipc_put_u64(m, "hold", 1);
+	if (in->envid.n > 0)
+		ipc_put_str(m, "envid", in->envid);
+	if (in->ret != REM_RET_NONE)
+		ipc_put_u64(m, "ret", in->ret);
 	if (in->fd >= 0)
 		ipc_put_fd(m, "body_fd", in->fd);
 	else
@@ -44,10 +54,30 @@ get_limited(struct ipc_in *in, const char *name, size_t max, struct str *out)
 	return rc == RC_OK && out->n <= max ? RC_OK : RC_BAD;
 }
 
+/* One line of printable ASCII, as it is handed on to other servers. */
+static enum rc
+get_xtext(struct ipc_in *in, const char *name, size_t max, struct str *out)
+{
+	*out = ipc_str_or(in, name, STR(""));
+	for (size_t i = 0; i < out->n; i++) {
+		if (out->p[i] <= ' ' || out->p[i] > '~')
+			return RC_BAD;
+	}
+	return out->n <= max ? RC_OK : RC_BAD;
+}
+
+/* RFC 3461 section 4.1: NEVER stands alone. */
+static bool
+notify_ok(uint64_t notify)
+{
+	return (notify & REM_NOTIFY_NEVER) ? notify == REM_NOTIFY_NEVER
+					   : notify < 2 * REM_NOTIFY_DELAY;
+}
+
 static enum rc
 get_rcpt(struct ipc_in *in, struct dlv_rcpt *out)
 {
-	uint64_t kind;
+	uint64_t kind, notify = ipc_u64_or(in, "notify", 0);
 
 	if (get_limited(in, "address", MAIL_ADDR_TEXT_MAX, &out->address) ||
 	    get_limited(in, "dir_id", DIR_ID_LEN, &out->dir_id) ||
@@ -56,7 +86,11 @@ get_rcpt(struct ipc_in *in, struct dlv_rcpt *out)
 	if (out->address.n == 0 || kind < DIR_USER || kind > DIR_ELSEWHERE)
 		return RC_BAD;
 	out->kind = (enum dir_kind)kind;
-	return RC_OK;
+	out->route = ipc_str_or(in, "route", STR(""));
+	if (out->route.n > DLV_ROUTE_MAX || !notify_ok(notify))
+		return RC_BAD;
+	out->notify = (unsigned)notify;
+	return get_xtext(in, "orcpt", DLV_ORCPT_MAX, &out->orcpt);
 }
 
 static enum rc
@@ -101,6 +135,8 @@ get_body(struct ipc_in *in, struct dlv_submit *out)
 enum rc
 dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 {
+	uint64_t ret;
+
 	*out = (struct dlv_submit){ .fd = -1 };
 	if (get_limited(in, "id", DLV_SUBMIT_ID_LEN, &out->id) ||
 	    get_limited(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
@@ -115,6 +151,11 @@ dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 	out->asked_ms = ipc_u64_or(in, "asked_ms", 0);
 	out->junk = ipc_u64_or(in, "junk", 0) != 0;
 	out->hold = ipc_u64_or(in, "hold", 0) != 0;
+	ret = ipc_u64_or(in, "ret", REM_RET_NONE);
+	if (ret > REM_RET_HDRS ||
+	    get_xtext(in, "envid", DLV_ENVID_MAX, &out->envid) != RC_OK)
+		return RC_BAD;
+	out->ret = (enum rem_ret)ret;
 	if (out->id.n != DLV_SUBMIT_ID_LEN || get_rcpts(in, a, out) != RC_OK)
 		return RC_BAD;
 	if (get_body(in, out) != RC_OK || ipc_in_done(in) != RC_OK) {

@@ -21,6 +21,9 @@
 #define DLV_TRACE_MAX     (16u << 10)
 #define DLV_EDITS_MAX     (256u << 10)
 #define DLV_INLINE_MAX    (16u << 10)
+#define DLV_ROUTE_MAX     2048u
+#define DLV_ORCPT_MAX     500u /* RFC 3461 section 4.2 */
+#define DLV_ENVID_MAX     100u /* section 4.4 */
 
 enum dlv_op {
 	DLV_OP_SUBMIT = 1,
@@ -28,6 +31,8 @@ enum dlv_op {
 	DLV_OP_QUEUE_SHOW,
 	DLV_OP_QUEUE_RETRY,
 	DLV_OP_QUEUE_DELETE,
+	DLV_OP_QUEUE_HOLD,
+	DLV_OP_QUEUE_RELEASE,
 };
 
 void dlv_put_submit(struct ipc_msg *m, const struct dlv_submit *in);

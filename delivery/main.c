@@ -3,12 +3,15 @@
  * the queue.  See gatepost-delivery(8).
  */
 #include <jansson.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "delivery/dlv.h"
 #include "lib/proc.h"
+#include "store/reader.h"
 
-#define STORE_CONNS 4u
+#define STORE_CONNS 8u
+#define REM_CONNS   4u
 #define RPC_CONNS   256u
 #define CHECK_MS    5000
 
@@ -46,12 +49,15 @@ on_status(void *ctx, struct ipc_msg *out)
 	ipc_put_u64(out, "poisoned", c->poisoned);
 	ipc_put_u64(out, "retried", c->retried);
 	ipc_put_u64(out, "retried_ok", c->retried_ok);
+	ipc_put_u64(out, "notices", c->notices);
 	ipc_put_u64(out, "queue_loaded", q.loaded);
 	ipc_put_u64(out, "queue_messages", q.messages);
 	ipc_put_u64(out, "queue_ready", q.ready);
 	ipc_put_u64(out, "queue_held", q.held);
 	ipc_put_u64(out, "queue_poison", q.poison);
 	ipc_put_u64(out, "queue_expired", q.expired);
+	ipc_put_u64(out, "queue_places", q.places);
+	ipc_put_u64(out, "queue_sending", q.sending);
 }
 
 static void
@@ -140,8 +146,11 @@ on_stop(void *ctx, struct deadline dl)
 	 */
 	if (!dlv_queue_stop(&d->queue, dl) || deadline_over(dl) || dm->checking)
 		_exit(0);
+	rem_client_free(&d->remote);
 	store_client_free(&d->store);
 	dir_client_free(&d->dir);
+	store_reader_close(&d->reader);
+	explicit_bzero(&d->key, sizeof(d->key));
 	inflight_close(&d->inflight);
 	conf_unref(&d->conf);
 }
@@ -164,12 +173,17 @@ start(struct daemon *dm)
 	rpc.uids = proc_peer_uids(p, &rpc.nuids);
 	d->log = &p->log;
 	pthread_mutex_init(&d->conf_lock, NULL);
+	pthread_mutex_init(&d->key_lock, NULL);
 	d->conf = conf_ref(p->conf);
 	d->store =
 	    store_client_new(d->log, proc_ipc_path(p, "store"), STORE_CONNS);
 	/* A directory that hangs must leave workers for mail to people. */
 	d->dir = dir_client_new(d->log, proc_ipc_path(p, "directory"),
 	    MAX(p->conf->workers / 2, 1u));
+	d->remote =
+	    rem_client_new(d->log, proc_ipc_path(p, "remote"), REM_CONNS);
+	if (store_reader_open(d->log, p->conf->data_dir, &d->reader) != RC_OK)
+		panic("no reader");
 	d->started_ns = now_ns();
 	d->inflight = inflight_open(inflight_fd);
 	dlv_poison_report(d);
@@ -180,8 +194,10 @@ start(struct daemon *dm)
 int
 main(int argc, char **argv)
 {
-	static const struct sandbox rules = { 0 };
 	struct daemon dm = { 0 };
+	const char *read[2] = { NULL, NULL };
+	const char *write[3] = { NULL, NULL, NULL };
+	AUTO_ARENA a = { 0 };
 	const struct proc_hooks hooks = {
 		.reload = on_reload,
 		.status = on_status,
@@ -192,7 +208,13 @@ main(int argc, char **argv)
 
 	json_set_alloc_funcs(xmalloc, xfree);
 	proc_begin(&dm.proc, argc, argv);
-	proc_confine(&dm.proc, &rules);
+	dm.dlv.spool_dir = str_fmt(&a, "%s/spool", dm.proc.conf->run_dir).p;
+	/* The bodies of the queue are read, and their files are the store's. */
+	read[0] = dm.proc.conf->data_dir;
+	write[0] = dm.dlv.spool_dir;
+	write[1] = store_reader_lock_path(&a, dm.proc.conf->data_dir).p;
+	proc_confine(
+	    &dm.proc, &(struct sandbox){ .read = read, .write = write });
 	start(&dm);
 	return proc_run(&dm.proc, &hooks);
 }

@@ -36,6 +36,9 @@ struct gw_rcpt {
 	struct str address; /* canonical */
 	enum dir_kind kind;
 	struct str dir_id;
+	struct str route;
+	unsigned notify; /* enum rem_notify */
+	struct str orcpt;
 };
 
 /* One mail transaction; its arena is reset with it. */
@@ -43,6 +46,8 @@ struct gw_tx {
 	struct arena a;
 	struct addr from_addr;
 	struct str from; /* canonical, "" is null */
+	struct str envid;
+	enum rem_ret ret;
 	struct gw_rcpt *rcpt;
 	size_t nrcpt, rcpt_size;
 	int64_t asked_ns; /* when the first of them was looked up */

@@ -106,7 +106,8 @@ gw_tx_reset(struct gw_smtp *s)
 
 	gw_body_reset(&tx->body);
 	arena_reset(&tx->a);
-	tx->from = STR("");
+	tx->from = tx->envid = STR("");
+	tx->ret = REM_RET_NONE;
 	tx->rcpt = NULL;
 	tx->nrcpt = tx->rcpt_size = 0;
 	tx->bdat_refused = tx->too_big = tx->failed = false;
@@ -122,7 +123,7 @@ announce(struct gw_smtp *s, struct buf *b)
 
 	rc = buf_fmt(b,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
-	    "250-CHUNKING\r\n",
+	    "250-CHUNKING\r\n250-DSN\r\n",
 	    s->conf->hostname, (unsigned long long)s->conf->message_size_max);
 	if (rc == RC_OK && !s->lmtp && netd_has_tls(s->c) && !netd_is_tls(s->c))
 		rc = buf_add(b, STR("250-STARTTLS\r\n"));
@@ -176,7 +177,7 @@ on_mail(struct gw_smtp *s, struct str arg)
 	struct mail_smtp_args args;
 	struct mail_from_params params;
 	struct str bad, from;
-	unsigned ext = MAIL_EXT_SIZE | MAIL_EXT_8BITMIME;
+	unsigned ext = MAIL_EXT_SIZE | MAIL_EXT_8BITMIME | MAIL_EXT_DSN;
 	enum next next;
 
 	if (s->submission && !s->authenticated)
@@ -207,6 +208,10 @@ on_mail(struct gw_smtp *s, struct str arg)
 	if (s->submission && !gw_sender_from_ok(s, from, &next))
 		return next;
 	s->tx.from = from;
+	s->tx.ret = (enum rem_ret)params.ret;
+	s->tx.envid = params.envid.n > 0
+			  ? mail_xtext_encode(&s->tx.a, params.envid)
+			  : STR("");
 	s->tx.from_addr = args.path.addr;
 	s->phase = PH_MAIL;
 	return gw_reply(s, 250, "2.1.0", "Sender ok");

@@ -91,11 +91,19 @@ submit(struct gw_smtp *s)
 		.size = tx->body.size,
 		.received_at = tx->received_at,
 		.asked_ms = (uint64_t)(now_ns() - tx->asked_ns) / 1000000,
+		.envid = tx->envid,
+		.ret = tx->ret,
 	};
 
 	for (size_t i = 0; i < tx->nrcpt; i++)
-		to[i] = (struct dlv_rcpt){ tx->rcpt[i].address,
-			tx->rcpt[i].kind, tx->rcpt[i].dir_id };
+		to[i] = (struct dlv_rcpt){
+			.address = tx->rcpt[i].address,
+			.kind = tx->rcpt[i].kind,
+			.dir_id = tx->rcpt[i].dir_id,
+			.route = tx->rcpt[i].route,
+			.notify = tx->rcpt[i].notify,
+			.orcpt = tx->rcpt[i].orcpt,
+		};
 	p->waker = netd_waker(s->c);
 	p->refs = 2;
 	s->pending = p;

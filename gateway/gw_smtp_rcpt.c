@@ -2,10 +2,16 @@
  * RCPT: all pipelined RCPT lines are one unit and one question to the
  * directory (RFC 2920 lets a client send them without waiting).  What the
  * syntax or our domains decide is decided here; the rest is the directory's.
+ *
+ * Who may send to other domains: whoever has authenticated on a submission
+ * port, clients in relay_networks on port 25, and anybody to a domain that is
+ * written as "relay:DOMAIN" in routes.  Nothing that the client says (HELO,
+ * MAIL FROM, AUTH=, the form of the address) counts.
  */
 #include <string.h>
 
 #include "gateway/gw_session.h"
+#include "mail/route.h"
 #include "mail/smtp_syntax.h"
 
 #define LINE_MAX_RCPT 2048u
@@ -18,6 +24,9 @@ struct answer {
 struct line {
 	struct str address; /* canonical; empty: answered already */
 	struct answer answer;
+	bool foreign; /* the directory does not know its domain */
+	unsigned notify;
+	struct str orcpt;
 	size_t asked; /* index into the question */
 };
 
@@ -45,17 +54,40 @@ gw_rcpt_frame(struct str in)
 }
 
 static struct answer
-relay_denied(const struct gw_smtp *s)
+relay_denied(void)
 {
-	if (s->submission)
-		return (struct answer){ 451, "4.4.4",
-			"Mail to other domains cannot be sent from here yet" };
 	return (struct answer){ 550, "5.7.1", "Relaying denied" };
+}
+
+static bool
+may_relay(const struct gw_smtp *s, const struct addr *rcpt)
+{
+	return s->submission
+		   ? s->authenticated
+		   : conf_is_relay_client(s->conf, netd_peer_ip(s->c)) ||
+			 mail_route_relays(s->conf, rcpt);
+}
+
+/* An address of a domain that is not ours, from somebody who may send there. */
+static struct answer
+read_foreign(struct gw_smtp *s, const struct addr *rcpt, struct line *l)
+{
+	struct mail_route route;
+
+	if (!may_relay(s, rcpt))
+		return relay_denied();
+	l->address = mail_addr_text(&s->tx.a, rcpt);
+	l->foreign = true;
+	if (mail_route(&s->unit, s->conf, l->address, STR(""), &route) ==
+	    RC_OK)
+		return (struct answer){ 0, NULL, NULL };
+	l->address = STR("");
+	return (struct answer){ 550, "5.1.2", "No mail goes to such a domain" };
 }
 
 /* <postmaster> without a domain is ours (RFC 5321 section 4.5.1). */
 static struct answer
-read_line(struct gw_smtp *s, struct str arg, struct str *out_address)
+read_line(struct gw_smtp *s, struct str arg, struct line *l)
 {
 	struct mail_smtp_args args;
 	struct mail_to_params params;
@@ -64,7 +96,8 @@ read_line(struct gw_smtp *s, struct str arg, struct str *out_address)
 	if (mail_smtp_to(&s->unit, arg, &args) != RC_OK)
 		return (struct answer){ 501, "5.1.3",
 			"Bad recipient address syntax" };
-	switch (mail_smtp_to_params(&s->unit, &args, 0, &params, &bad)) {
+	switch (mail_smtp_to_params(
+	    &s->unit, &args, MAIL_EXT_DSN, &params, &bad)) {
 	case RC_OK:
 		break;
 	case RC_DENY:
@@ -78,15 +111,20 @@ read_line(struct gw_smtp *s, struct str arg, struct str *out_address)
 			return (struct answer){ 451, "4.3.5", "No domain" };
 		args.path.addr.domain = str_c(s->conf->domains.v[0]);
 	}
+	l->notify = params.notify;
+	if (params.orcpt_type.n > 0)
+		l->orcpt = str_fmt(&s->tx.a, "%.*s;%.*s",
+		    STRF(params.orcpt_type),
+		    STRF(mail_xtext_encode(&s->unit, params.orcpt)));
 	domain = args.path.addr.domain;
 	if (!conf_is_local_domain(s->conf, domain))
-		return relay_denied(s);
-	*out_address = mail_addr_text(&s->tx.a, &args.path.addr);
+		return read_foreign(s, &args.path.addr, l);
+	l->address = mail_addr_text(&s->tx.a, &args.path.addr);
 	return (struct answer){ 0, NULL, NULL };
 }
 
 static void
-tx_add(struct gw_smtp *s, struct str address, const struct dir_rcpt *r)
+tx_add(struct gw_smtp *s, const struct line *l, const struct dir_rcpt *r)
 {
 	struct gw_tx *tx = &s->tx;
 
@@ -99,22 +137,32 @@ tx_add(struct gw_smtp *s, struct str address, const struct dir_rcpt *r)
 		tx->rcpt = v;
 		tx->rcpt_size = size;
 	}
-	tx->rcpt[tx->nrcpt++] = (struct gw_rcpt){ .address = address,
+	tx->rcpt[tx->nrcpt++] = (struct gw_rcpt){
+		.address = l->address,
 		.kind = r->kind,
-		.dir_id = str_dup(&tx->a, r->id) };
+		.dir_id = str_dup(&tx->a, r->id),
+		.route = str_dup(&tx->a, r->route),
+		.notify = l->notify,
+		.orcpt = l->orcpt,
+	};
 }
 
 /* What the directory said becomes an SMTP reply here and nowhere else. */
 static struct answer
-judge(struct gw_smtp *s, struct str address, const struct dir_rcpt *r)
+judge(struct gw_smtp *s, const struct line *l, const struct dir_rcpt *r)
 {
+	struct str address = l->address;
+	struct mail_route route;
+
 	if (r->rc != RC_OK)
 		log_info(s->log, "rcpt.refuse", KV("to", address),
 		    KV("from", s->tx.from), KVC("rc", rc_name(r->rc)),
 		    KV("why", r->why), KV("client", netd_peer_ip(s->c)));
 	switch (r->rc) {
 	case RC_OK:
-		if (r->kind == DIR_ELSEWHERE) {
+		if (r->kind == DIR_ELSEWHERE &&
+		    mail_route(&s->unit, s->conf, address, r->route, &route) !=
+			RC_OK) {
 			log_info(s->log, "rcpt.elsewhere", KV("to", address),
 			    KV("route", r->route));
 			return (struct answer){ 451, "4.4.4",
@@ -122,7 +170,7 @@ judge(struct gw_smtp *s, struct str address, const struct dir_rcpt *r)
 		}
 		if (s->tx.nrcpt >= s->conf->recipients_max)
 			return too_many;
-		tx_add(s, address, r);
+		tx_add(s, l, r);
 		return (struct answer){ 250, "2.1.5", "Recipient ok" };
 	case RC_NOENT:
 		return (struct answer){ 550, "5.1.1", "No such user here" };
@@ -130,7 +178,7 @@ judge(struct gw_smtp *s, struct str address, const struct dir_rcpt *r)
 		return (struct answer){ 550, "5.7.1",
 			"Recipient does not take this mail" };
 	case RC_BAD:
-		return relay_denied(s);
+		return relay_denied();
 	default: /* not knowing is never a reason to refuse for good */
 		return (struct answer){ 451, "4.3.0",
 			"Cannot look up the recipient now" };
@@ -142,29 +190,34 @@ ask(struct gw_smtp *s, struct line *lines, size_t n)
 {
 	struct str *q = arena_calloc(&s->unit, n, sizeof(*q));
 	struct dir_rcpt *r = arena_calloc(&s->unit, n, sizeof(*r));
+	const struct dir_rcpt elsewhere = { .rc = RC_OK,
+		.kind = DIR_ELSEWHERE };
 	size_t nq = 0;
 	enum rc rc;
 
 	for (size_t i = 0; i < n; i++)
-		if (lines[i].address.n) {
+		if (lines[i].address.n && !lines[i].foreign) {
 			lines[i].asked = nq;
 			q[nq++] = lines[i].address;
 		}
-	if (nq == 0)
-		return;
 	if (s->tx.nrcpt == 0)
 		s->tx.asked_ns = now_ns();
-	rc = dir_rcpts(s->gw->dir, &s->unit, q, nq, s->authenticated,
-	    gw_dir_deadline(s), r);
+	rc = nq == 0 ? RC_OK
+		     : dir_rcpts(s->gw->dir, &s->unit, q, nq, s->authenticated,
+			   gw_dir_deadline(s), r);
 	for (size_t i = 0; i < n; i++) {
 		struct line *l = &lines[i];
 
 		if (l->address.n == 0)
 			continue;
+		if (l->foreign) {
+			l->answer = judge(s, l, &elsewhere);
+			continue;
+		}
 		if (rc != RC_OK)
 			r[l->asked] = (struct dir_rcpt){ .rc = RC_TEMP,
 				.why = STR("no answer from the directory") };
-		l->answer = judge(s, l->address, &r[l->asked]);
+		l->answer = judge(s, l, &r[l->asked]);
 	}
 }
 
@@ -180,7 +233,7 @@ gw_on_rcpts(struct gw_smtp *s, struct str unit)
 		return gw_reply(s, 530, "5.7.0", "Authentication required");
 	while (str_split(&unit, '\n', &line) && line.n > 1) {
 		line = str_sub(line, 5, line.n - 6); /* "RCPT ", CR */
-		lines[n].answer = read_line(s, line, &lines[n].address);
+		lines[n].answer = read_line(s, line, &lines[n]);
 		/* Once it is full, the directory is not asked any more. */
 		if (lines[n].address.n &&
 		    s->tx.nrcpt >= s->conf->recipients_max) {

@@ -88,7 +88,6 @@ check_prefix(struct str prefix)
 	while (mail_header_next(&it, &f))
 		n += f.whole.n;
 	PROMISE(n == prefix.n);
-	PROMISE(str_has_prefix(prefix, STR("Return-Path: <")));
 }
 
 static void
@@ -103,12 +102,16 @@ check_plan(struct arena *a, const struct dlv_plan *p)
 			    &once, p->to[i].account, STR(""), &new) == RC_OK &&
 			new);
 		check_prefix(p->to[i].prefix);
+		PROMISE(str_has_prefix(
+		    p->to[i].prefix, STR("Return-Path: <")));
 	}
 	for (size_t i = 0; i < p->nqueue; i++) {
 		struct dlv_people seen;
+		struct dlv_entry e;
 
 		dlv_people_init(&seen, a);
-		PROMISE(dlv_people_load(&seen, p->queue[i].data) == RC_OK);
+		PROMISE(dlv_entry_get(p->queue[i].data, &e) == RC_OK);
+		PROMISE(dlv_people_load(&seen, e.people) == RC_OK);
 		PROMISE(p->queue[i].rcpt.n > 0 && p->queue[i].reason.n > 0);
 		if (p->queue[i].kind != DIR_GROUP)
 			check_prefix(p->queue[i].prefix);

@@ -218,6 +218,7 @@ a_dump_can_be_loaded_and_says_the_same(void **state)
 		[CONF_URLS] = "{'ldaps://x:636'}",
 		[CONF_NETS] = "{'10.0.0.0/8', '2001:db8::/32', '::1'}",
 		[CONF_SERVERS] = "{'::1@65535', '192.0.2.53'}",
+		[CONF_ROUTES] = "{'*=smtp:relay.example.net:25'}",
 	};
 	AUTO_ARENA a = { 0 };
 	AUTO_BUF text, one, two;

@@ -1,6 +1,14 @@
 #include "tests/unit/delivery/fake.h"
 
+static const char *const fake_domains[] = { "example.org" };
+
 const struct conf fake_conf = {
+	.hostname = "mail.example.org",
+	.postmaster = "postmaster@example.org",
+	.domains = { fake_domains, COUNT(fake_domains) },
+	.memory_body_max = 1u << 20,
+	.queue_warn_s = 14400,
+	.remote_concurrency = 2,
 	.hops_max = 5,
 	.queue_retry_min_s = 60,
 	.queue_retry_max_s = 3600,
@@ -50,6 +58,15 @@ void
 conf_unref(const struct conf **c)
 {
 	*c = NULL;
+}
+
+struct str
+fake_people(struct str data)
+{
+	struct dlv_entry e;
+
+	assert_int_equal(dlv_entry_get(data, &e), RC_OK);
+	return e.people;
 }
 
 struct dir_rcpt

@@ -48,6 +48,8 @@ struct dir_client {
 extern const struct conf fake_conf;
 extern const struct log fake_log;
 
+/* The set of people that an entry carries. */
+struct str fake_people(struct str data);
 struct dir_rcpt fake_person(const char *id, const char *address);
 
 #endif

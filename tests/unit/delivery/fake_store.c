@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "tests/unit/delivery/fake.h"
+#include "store/reader.h"
 #include "tests/unit/delivery/fake_store.h"
 
 void
@@ -8,6 +9,8 @@ fake_store_init(struct store_client *s)
 {
 	*s = (struct store_client){ 0 };
 	pthread_mutex_init(&s->lock, NULL);
+	s->queued_body = STR("Subject: hello\r\nMessage-ID: <x@y>\r\n\r\n"
+			     "the body\r\n");
 }
 
 void
@@ -27,7 +30,8 @@ fake_store_add(
 	*it = (struct store_queue_item){
 		.message_id = str_c(message_id),
 		.from = STR("joe@example.net"),
-		.size = 100,
+		.received_at = now_unix(),
+		.size = s->queued_body.n,
 		.entries =
 		    arena_calloc(&s->a, FAKE_ENTRIES, sizeof(it->entries[0])),
 		.nentries = 1,
@@ -58,6 +62,36 @@ fake_store_entries(struct store_client *s)
 	return n;
 }
 
+static struct str
+body_of(struct store_client *s, const struct store_body *b)
+{
+	char *p;
+
+	if (b->fd < 0)
+		return str_dup(&s->a, b->inline_data);
+	p = arena_alloc(&s->a, (size_t)b->size + 1);
+	assert_int_equal(fd_pread_all(b->fd, p, (size_t)b->size, 0), RC_OK);
+	return str_n(p, (size_t)b->size);
+}
+
+static void
+note_submit(struct store_client *s, const struct store_submit *in)
+{
+	s->submits++;
+	s->op_id = str_dup(&s->a, in->op_id);
+	s->meta = str_dup(&s->a, in->body.meta);
+	s->body = body_of(s, &in->body);
+	s->edits = str_dup(&s->a, in->body.edits);
+	s->has_fd = in->body.fd >= 0;
+	s->nto = in->nto;
+	s->nqueue = in->nqueue;
+	if (in->nto > 0)
+		s->prefix = str_dup(&s->a, in->to[0].prefix);
+	s->first_to = in->nto > 0 ? str_dup(&s->a, in->to[0].account) : STR("");
+	s->first_queued =
+	    in->nqueue > 0 ? str_dup(&s->a, in->queue[0].rcpt) : STR("");
+}
+
 void
 store_submit_start(struct store_client *s, const struct store_submit *in,
     struct deadline dl,
@@ -65,18 +99,30 @@ store_submit_start(struct store_client *s, const struct store_submit *in,
     void *arg)
 {
 	(void)dl;
-	s->submits++;
-	s->op_id = str_dup(&s->a, in->op_id);
-	s->meta = str_dup(&s->a, in->body.meta);
-	s->body = str_dup(&s->a, in->body.inline_data);
-	s->edits = str_dup(&s->a, in->body.edits);
-	s->has_fd = in->body.fd >= 0;
-	s->nto = in->nto;
-	s->nqueue = in->nqueue;
-	if (in->nto > 0)
-		s->prefix = str_dup(&s->a, in->to[0].prefix);
+	note_submit(s, in);
 	s->done = done;
 	s->arg = arg;
+}
+
+/* The same operation again is not done again. */
+enum rc
+store_submit(struct store_client *s, struct arena *a,
+    const struct store_submit *in, struct deadline dl,
+    struct store_submitted *out)
+{
+	bool repeated;
+
+	(void)a;
+	(void)dl;
+	if (s->answer != RC_OK)
+		return s->answer;
+	pthread_mutex_lock(&s->lock);
+	repeated = s->submits > 0 && str_eq(s->op_id, in->op_id);
+	if (!repeated)
+		note_submit(s, in);
+	pthread_mutex_unlock(&s->lock);
+	*out = (struct store_submitted){ STR("d5e1"), repeated };
+	return RC_OK;
 }
 
 void
@@ -206,4 +252,84 @@ store_queue_update(struct store_client *s, const struct store_queue_update *in,
 		rc = update(s, in);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
+}
+
+void
+store_queue_update_start(struct store_client *s,
+    const struct store_queue_update *in, struct deadline dl,
+    void (*done)(void *arg, enum rc rc), void *arg)
+{
+	done(arg, store_queue_update(s, in, dl));
+}
+
+enum rc
+store_queue_key(
+    struct store_client *s, struct deadline dl, struct store_attach *out)
+{
+	(void)dl;
+	memset(out->key, 7, sizeof(out->key));
+	return s->answer;
+}
+
+/* The reader is the store itself. */
+struct store_msg {
+	struct str text;
+};
+
+enum rc
+store_view_begin(struct store_reader *r, struct store_view **out)
+{
+	*out = (struct store_view *)(void *)r;
+	return RC_OK;
+}
+
+void
+store_view_end(struct store_view **v)
+{
+	*v = NULL;
+}
+
+enum rc
+store_queue_msg_open(struct store_view *v, const unsigned char *key,
+    struct str message_id, struct store_msg **out)
+{
+	struct store_client *s = (struct store_client *)(void *)v;
+	struct store_msg *m;
+	bool found;
+
+	assert_int_equal(key[0], 7);
+	pthread_mutex_lock(&s->lock);
+	found = item_of(s, message_id) != NULL;
+	pthread_mutex_unlock(&s->lock);
+	if (!found)
+		return RC_NOENT;
+	m = xcalloc(1, sizeof(*m));
+	m->text = s->queued_body;
+	*out = m;
+	return RC_OK;
+}
+
+uint64_t
+store_msg_size(const struct store_msg *m)
+{
+	return m->text.n;
+}
+
+enum rc
+store_msg_read(
+    struct store_msg *m, uint64_t off, void *p, size_t n, size_t *out_n)
+{
+	struct str s = str_sub(m->text, (size_t)off, n);
+
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	*out_n = s.n;
+	return RC_OK;
+}
+
+void
+store_msg_close(struct store_msg **m)
+{
+	xfree(*m);
+	*m = NULL;
 }

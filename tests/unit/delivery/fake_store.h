@@ -21,10 +21,14 @@ struct store_client {
 	unsigned updates, delivered; /* by updates */
 	struct str last_account;
 
+	struct str queued_body; /* of every queued message */
+
 	/* the last submit, copied */
 	unsigned submits;
 	struct str op_id, meta, body, edits, prefix;
 	size_t nto, nqueue;
+	struct str first_queued; /* address of the first entry */
+	struct str first_to;     /* account of the first copy */
 	bool has_fd;
 	void (*done)(void *arg, enum rc rc, const struct store_submitted *out);
 	void *arg;

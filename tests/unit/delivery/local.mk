@@ -8,8 +8,10 @@ delivery_tests = \
 check_PROGRAMS += $(delivery_tests)
 
 delivery_fakes = %D%/fake.h %D%/fake.c
-delivery_store = %D%/fake_store.h %D%/fake_store.c
-delivery_libs = libdelivery.a $(MAIL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+delivery_store = %D%/fake_store.h %D%/fake_store.c \
+	%D%/fake_rem.h %D%/fake_rem.c
+delivery_libs = libdelivery.a libmail.a libconf.a $(LIB_LIBS) \
+	$(JANSSON_LIBS) $(CMOCKA_LIBS)
 %C%_people_test_SOURCES = %D%/people_test.c $(delivery_fakes)
 %C%_people_test_LDADD = $(delivery_libs)
 %C%_queue_test_SOURCES = %D%/queue_test.c $(delivery_fakes) $(delivery_store)

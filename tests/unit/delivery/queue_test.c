@@ -4,12 +4,14 @@
 #include "delivery/dlv.h"
 #include "delivery/dlv_retry.h"
 #include "tests/unit/delivery/fake.h"
+#include "tests/unit/delivery/fake_rem.h"
 #include "tests/unit/delivery/fake_store.h"
 
 struct test {
 	struct dlv d;
 	struct store_client store;
 	struct dir_client dir;
+	struct rem_client rem;
 	struct rpcd_req r;
 };
 
@@ -23,6 +25,11 @@ begin(struct test *t)
 	t->d.conf = &fake_conf;
 	t->d.store = &t->store;
 	t->d.dir = &t->dir;
+	fake_rem_init(&t->rem);
+	t->d.remote = &t->rem;
+	/* The fake store reads itself. */
+	t->d.reader = (struct store_reader *)(void *)&t->store;
+	pthread_mutex_init(&t->d.key_lock, NULL);
 	t->d.inflight = inflight_open(-1);
 	t->d.started_ns = now_ns();
 }
@@ -32,6 +39,8 @@ end(struct test *t)
 {
 	assert_true(dlv_queue_stop(&t->d.queue, deadline_in(10000)));
 	fake_store_free(&t->store);
+	fake_rem_free(&t->rem);
+	pthread_mutex_destroy(&t->d.key_lock);
 	inflight_close(&t->d.inflight);
 	pthread_mutex_destroy(&t->d.conf_lock);
 }

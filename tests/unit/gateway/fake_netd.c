@@ -252,14 +252,6 @@ conf_unref(const struct conf **c)
 {
 	*c = NULL;
 }
-bool
-conf_is_local_domain(const struct conf *c, struct str domain)
-{
-	for (size_t i = 0; i < c->domains.n; i++)
-		if (str_ieq(domain, str_c(c->domains.v[i])))
-			return true;
-	return false;
-}
 
 /* The directory: what an address is called says what it is. */
 enum rc

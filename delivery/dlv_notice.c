@@ -1,0 +1,335 @@
+/* One notice a call: all recipients of one message with the same action. */
+#include <string.h>
+
+#include "delivery/dlv.h"
+#include "delivery/dlv_notice.h"
+#include "delivery/dlv_retry.h"
+#include "mail/dsn.h"
+#include "mail/header.h"
+
+#define TRY_MS    10000
+#define COMMIT_MS 30000
+#define DSN_MAX   (4u << 20)
+
+struct notice {
+	struct dlv *d;
+	struct arena *a;
+	const struct log *log;
+	const struct conf *conf;
+	const struct store_queue_item *item;
+	int64_t now;
+	enum dlv_action action;
+	const struct store_queued *q[DLV_NOTICE_RCPTS];
+	struct dlv_entry e[DLV_NOTICE_RCPTS];
+	size_t n;
+	struct str to; /* who is told */
+	bool to_postmaster;
+};
+
+static void
+add(struct notice *t, const struct store_queued *q, const struct dlv_entry *e)
+{
+	t->q[t->n] = q;
+	t->e[t->n++] = *e;
+}
+
+static void
+collect(struct notice *t)
+{
+	const struct store_queue_item *item = t->item;
+
+	for (size_t i = 0; i < item->nentries && t->n < DLV_NOTICE_RCPTS; i++) {
+		const struct store_queued *q = &item->entries[i];
+		struct dlv_entry e;
+
+		if (q->state != DLV_DONE || q->next_at > t->now)
+			continue;
+		if (dlv_entry_get(q->data, &e) != RC_OK)
+			e = (struct dlv_entry){ .action = DLV_FAILED };
+		if (t->n == 0)
+			t->action = (enum dlv_action)e.action;
+		if (e.action == t->action)
+			add(t, q, &e);
+	}
+	if (t->n > 0)
+		return;
+	t->action = DLV_DELAYED;
+	for (size_t i = 0; i < item->nentries && t->n < DLV_NOTICE_RCPTS; i++) {
+		const struct store_queued *q = &item->entries[i];
+		struct dlv_entry e;
+
+		if (dlv_entry_get(q->data, &e) == RC_OK &&
+		    dlv_retry_warn_at(t->conf, item, q, &e) <= t->now)
+			add(t, q, &e);
+	}
+}
+
+static struct mail_dsn_rcpt
+rcpt_of(const struct notice *t, size_t i)
+{
+	const struct dlv_entry *e = &t->e[i];
+	struct mail_dsn_rcpt r = {
+		.address = t->q[i]->rcpt,
+		.orcpt = e->orcpt,
+		.status = e->status,
+		.host = e->host,
+		.code = (unsigned)e->code,
+		.reply = e->reply.n > 0 ? e->reply : t->q[i]->reason,
+		.from_server = e->from_server,
+		.expired = e->expired,
+		.last_attempt = e->tried_at,
+	};
+
+	switch (t->action) {
+	case DLV_DELAYED:
+		r.action = MAIL_DSN_DELAYED;
+		r.will_retry = t->q[i]->expires_at;
+		/* RFC 3464 section 2.3.4: a delay is never 5.x.x. */
+		if (r.status.n == 0 || r.status.p[0] != '4')
+			r.status = STR("4.4.7");
+		break;
+	case DLV_DELIVERED:
+		r.action = MAIL_DSN_DELIVERED;
+		r.status = STR("2.0.0");
+		r.reply = STR("");
+		break;
+	case DLV_RELAYED:
+		r.action = MAIL_DSN_RELAYED;
+		r.status = STR("2.0.0");
+		break;
+	case DLV_EXPANDED:
+		r.action = MAIL_DSN_EXPANDED;
+		r.status = STR("2.0.0");
+		r.reply = STR("");
+		break;
+	default:
+		r.action = MAIL_DSN_FAILED;
+		/* The last answer was temporary; that it is over is not. */
+		if (e->expired || r.status.n == 0 || r.status.p[0] != '5')
+			r.status = e->expired ? STR("5.4.7") : STR("5.0.0");
+	}
+	return r;
+}
+
+/* What of the original goes back, RFC 3461 section 4.3. */
+static enum rc
+original(struct notice *t, struct mail_dsn *dsn)
+{
+	const struct store_queue_item *item = t->item;
+	uint64_t size = item->edits.n + item->size;
+	uint64_t max = t->e[0].ret == REM_RET_FULL   ? DLV_NOTICE_FULL
+		       : t->e[0].ret == REM_RET_NONE ? DLV_NOTICE_SHORT
+						     : 0;
+	struct str head;
+	enum rc rc;
+
+	dsn->full = t->action == DLV_FAILED && size <= max;
+	rc = dlv_body_head(t->d, t->a, item->message_id,
+	    dsn->full ? (size_t)size : DLV_NOTICE_HEADER, &head);
+	if (rc != RC_OK)
+		return RC_TEMP;
+	dsn->original =
+	    dsn->full ? head : str_sub(head, 0, mail_header_len(head));
+	return RC_OK;
+}
+
+/* The same for the same recipients at the same attempt. */
+static void
+name_of(const struct notice *t, uint64_t out[2])
+{
+	for (uint64_t k = 0; k < 2; k++) {
+		uint64_t h = str_hash(t->item->message_id) + k;
+
+		for (size_t i = 0; i < t->n; i++) {
+			uint64_t v[5] = { h, k, t->action, t->q[i]->id,
+				t->action == DLV_DELAYED
+				    ? 0
+				    : t->q[i]->attempts };
+
+			h = str_hash(str_n(v, sizeof(v)));
+		}
+		out[k] = h;
+	}
+}
+
+/* RC_NOENT: nobody is there who could be told. */
+static enum rc
+addressee(struct notice *t, struct str to, struct dlv_rcpt *out)
+{
+	struct addr addr;
+	struct dir_rcpt is = { 0 };
+	enum rc rc;
+
+	if (to.n == 0 || mail_addr_parse(t->a, to, &addr) != RC_OK)
+		return RC_NOENT;
+	*out = (struct dlv_rcpt){ .address = to, .kind = DIR_ELSEWHERE };
+	if (!conf_is_local_domain(t->conf, addr.domain))
+		return RC_OK;
+	rc = dir_rcpts(
+	    t->d->dir, t->a, &to, 1, true, deadline_in(TRY_MS), &is);
+	if (rc == RC_OK)
+		rc = is.rc;
+	if (rc != RC_OK)
+		return rc == RC_TEMP ? RC_TEMP : RC_NOENT;
+	out->kind = is.kind;
+	out->dir_id = is.id;
+	out->route = is.route;
+	return RC_OK;
+}
+
+/*
+ * The sender, or the postmaster if the message is itself a notice or its
+ * sender is not there.  RC_DENY: only an administrator can help.
+ */
+static enum rc
+choose(struct notice *t, struct dlv_rcpt *out)
+{
+	struct str postmaster = str_c(t->conf->postmaster);
+	enum rc rc = addressee(t, t->item->from, out);
+
+	t->to = t->item->from;
+	if (rc != RC_NOENT)
+		return rc;
+	if (t->action != DLV_FAILED)
+		return RC_NOENT;
+	for (size_t i = 0; i < t->n; i++) {
+		if (str_ieq(t->q[i]->rcpt, postmaster))
+			return RC_DENY;
+	}
+	t->to = postmaster;
+	t->to_postmaster = true;
+	rc = addressee(t, postmaster, out);
+	return rc == RC_NOENT ? RC_DENY : rc;
+}
+
+static enum rc
+submit(struct notice *t, const struct dlv_rcpt *to)
+{
+	struct mail_dsn_rcpt *rcpt = arena_calloc(t->a, t->n, sizeof(*rcpt));
+	uint64_t name[2];
+	AUTO_BUF text = { 0 };
+	AUTO_FD fd = -1;
+	struct mail_dsn dsn = {
+		.host = str_c(t->conf->hostname),
+		.postmaster = str_c(t->conf->postmaster),
+		.to = t->to,
+		.now = t->now,
+		.arrived = t->item->received_at,
+		.envid = t->e[0].envid,
+		.rcpt = rcpt,
+		.nrcpt = t->n,
+	};
+	struct dlv_submit m = {
+		.to = to,
+		.nto = 1,
+		.fd = -1,
+		.received_at = t->now,
+	};
+	enum rc rc = original(t, &dsn);
+
+	if (rc != RC_OK)
+		return rc;
+	name_of(t, name);
+	m.id = str_n(name, sizeof(name));
+	dsn.unique = str_hex(t->a, m.id);
+	if (t->to_postmaster)
+		dsn.double_from = t->item->from.n > 0 ? t->item->from
+						      : STR("<>");
+	for (size_t i = 0; i < t->n; i++)
+		rcpt[i] = rcpt_of(t, i);
+	buf_init(&text, DSN_MAX);
+	rc = mail_dsn_write(&text, &dsn);
+	if (rc != RC_OK)
+		return RC_TEMP;
+	m.size = text.n;
+	if (text.n <= STORE_INLINE_MAX)
+		m.inline_data = buf_str(&text);
+	else if ((m.fd = fd = fd_sealed("notice", buf_str(&text))) < 0)
+		return RC_TEMP;
+	return dlv_submit_own(t->d, t->log, &m);
+}
+
+static enum rc
+conclude(struct notice *t, bool hold)
+{
+	struct store_queued *set = arena_calloc(t->a, t->n, sizeof(*set));
+	uint64_t *remove = arena_calloc(t->a, t->n, sizeof(*remove));
+	struct store_queue_update up = {
+		.message_id = t->item->message_id,
+		.set = set,
+		.remove = remove,
+	};
+	uint64_t name[2];
+
+	name_of(t, name);
+	up.op_id = str_fmt(t->a, "%.*s.n%x%016llx",
+	    STRF(str_sub(t->item->message_id, 0, 40)), hold,
+	    (unsigned long long)name[0]);
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->action != DLV_DELAYED && !hold) {
+			remove[up.nremove++] = t->q[i]->id;
+			continue;
+		}
+		set[i] = *t->q[i];
+		if (hold) {
+			set[i].state = DLV_HELD;
+			set[i].reason = STR("a notice that nobody can be told "
+					    "about");
+		}
+		t->e[i].warned = true;
+		set[i].data = dlv_entry_put(t->a, &t->e[i]);
+		up.nset++;
+	}
+	return store_queue_update(t->d->store, &up, deadline_in(COMMIT_MS));
+}
+
+static enum rc
+run(struct notice *t)
+{
+	struct dlv_rcpt to;
+	enum rc rc;
+
+	collect(t);
+	if (t->n == 0)
+		return RC_NOENT;
+	rc = choose(t, &to);
+	if (rc == RC_OK) {
+		rc = submit(t, &to);
+		/* It may not be written or routed: rather held than lost. */
+		if (rc == RC_BAD || rc == RC_DENY || rc == RC_NOENT)
+			rc = RC_DENY;
+	}
+	log_info(t->log, "notice", KV("to", t->to),
+	    KVC("rc", rc_name(rc)), KVU("action", t->action),
+	    KVU("rcpts", t->n), KV("first", t->q[0]->rcpt));
+	if (rc == RC_TEMP)
+		return rc;
+	if (rc == RC_DENY)
+		log_error(t->log, "notice.held", KV("from", t->item->from),
+		    KV("first", t->q[0]->rcpt), KVU("rcpts", t->n));
+	if (rc == RC_OK)
+		t->d->counts.notices++;
+	rc = conclude(t, rc == RC_DENY && t->action == DLV_FAILED);
+	/* Somebody was faster: read it again. */
+	return rc == RC_NOENT ? RC_OK : rc;
+}
+
+enum rc
+dlv_notice(struct dlv *d, struct arena *a, const struct log *log,
+    const struct store_queue_item *item, int64_t now)
+{
+	struct notice *t = arena_calloc(a, 1, sizeof(*t));
+	enum rc rc;
+
+	*t = (struct notice){
+		.d = d,
+		.a = a,
+		.log = log,
+		.conf = dlv_conf(d),
+		.item = item,
+		.now = now,
+	};
+	rc = run(t);
+	conf_unref(&t->conf);
+	return rc;
+}

@@ -1,0 +1,75 @@
+/*
+ * dlv_send - one try to carry a queued message to one next hop.
+ *
+ * The message is read, handed to the remote process under an id that names
+ * message, entries and attempt, and what became of each recipient is committed.
+ * Nothing waits in a thread: the queue's workers begin it, take it up again
+ * when remote has answered, and end it when the store has.
+ *
+ * The id is the same for the same try, whoever makes it: after a death of this
+ * process remote gives the first result instead of sending again.
+ *
+ * Ownership  dlv_send_begin makes it, dlv_send_free frees it.
+ * Threads    One owner at a time, handed over by the queue.
+ * Errors     See each; RC_TEMP of remote leaves the entries as they were.
+ */
+#ifndef DLV_SEND_H
+#define DLV_SEND_H
+
+#include "delivery/dlv_body.h"
+#include "delivery/dlv_plan.h"
+
+struct dlv_job;
+
+struct dlv_send {
+	struct arena a;
+	struct dlv *d;
+	struct dlv_job *job;
+	struct log log;
+	struct str hop, id;
+	struct store_queue_item item;
+	const struct store_queued **q; /* those that are tried */
+	size_t n;
+	struct dlv_body body;
+	/* What remote said. */
+	enum rc rc;
+	struct rem_outcome out;
+	/* The commit. */
+	bool answered, refresh;
+	unsigned tries;
+	bool all_gone; /* nothing of the message is left in the queue */
+	int64_t at;    /* unix milliseconds: take it up then */
+	struct dlv_send *prev, *next;
+};
+
+/*
+ * Which entries go in one transaction to a hop: due, of the same attempt, at
+ * most REM_RCPTS_MAX; and the id of that try.  None: *out_n is 0.
+ */
+void dlv_send_choose(struct arena *a, const struct conf *conf,
+    const struct store_queue_item *item, struct str hop, int64_t now,
+    const struct store_queued ***out, size_t *out_n, struct str *out_id);
+/* The hop of an entry, "" if it is none of ours to send now. */
+struct str dlv_send_hop(
+    struct arena *a, const struct conf *conf, const struct store_queued *q);
+/*
+ * What the outcome makes of the chosen entries.  item: as it is now; entries
+ * that have vanished are left out.
+ */
+struct store_queue_update dlv_send_result(struct dlv_plan *p,
+    const struct store_queue_item *item, const struct store_queued **q,
+    size_t n, struct str hop, const struct rem_outcome *out);
+
+/*
+ * Read it (unless `item` is given, in arena *a, which is taken over) and hand
+ * it to remote.  False: there was nothing to send, or it cannot be read now
+ * (*out_again: unix milliseconds to look again, 0 at once).
+ */
+MUST_CHECK bool dlv_send_begin(struct dlv *d, struct dlv_job *job,
+    struct str message_id, struct str hop, struct arena *a,
+    const struct store_queue_item *item, int64_t *out_again);
+/* After remote has answered, and again after each failed commit. */
+void dlv_send_commit(struct dlv_send *s);
+void dlv_send_free(struct dlv_send **s);
+
+#endif
