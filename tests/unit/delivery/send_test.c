@@ -1,0 +1,458 @@
+/* Mail to other systems, from the queue to remote and back. */
+#include <jansson.h>
+#include <time.h>
+
+#include "delivery/dlv.h"
+#include "delivery/dlv_retry.h"
+#include "delivery/dlv_send.h"
+#include "tests/unit/delivery/fake.h"
+#include "tests/unit/delivery/fake_rem.h"
+#include "tests/unit/delivery/fake_store.h"
+
+struct test {
+	struct dlv d;
+	struct conf conf;
+	struct store_client store;
+	struct dir_client dir;
+	struct rem_client rem;
+	struct arena a;
+};
+
+static void
+begin(struct test *t)
+{
+	*t = (struct test){ .conf = fake_conf };
+	fake_store_init(&t->store);
+	fake_rem_init(&t->rem);
+	pthread_mutex_init(&t->d.conf_lock, NULL);
+	pthread_mutex_init(&t->d.key_lock, NULL);
+	t->d.log = &fake_log;
+	t->d.conf = &t->conf;
+	t->d.store = &t->store;
+	t->d.dir = &t->dir;
+	t->d.remote = &t->rem;
+	t->d.reader = (struct store_reader *)(void *)&t->store;
+	t->d.inflight = inflight_open(-1);
+	t->d.started_ns = now_ns();
+	t->d.spool_dir = "/tmp";
+}
+
+static void
+end(struct test *t)
+{
+	assert_true(dlv_queue_stop(&t->d.queue, deadline_in(10000)));
+	fake_store_free(&t->store);
+	fake_rem_free(&t->rem);
+	inflight_close(&t->d.inflight);
+	pthread_mutex_destroy(&t->d.conf_lock);
+	pthread_mutex_destroy(&t->d.key_lock);
+	arena_free(&t->a);
+}
+
+/* A message to one foreign address; more can be added. */
+static struct store_queued *
+message(struct test *t, const char *id, const char *to,
+    const struct dlv_entry *e)
+{
+	struct store_queued *q = fake_store_add(&t->store, id, "");
+
+	q->rcpt = str_c(to);
+	q->kind = DIR_ELSEWHERE;
+	q->attempts = 0;
+	q->prefix = STR("Received: x\r\n");
+	q->expires_at = now_unix() + 1000;
+	if (e != NULL)
+		q->data = dlv_entry_put(&t->store.a, e);
+	return q;
+}
+
+static struct store_queued *
+another(struct test *t, const char *to)
+{
+	struct store_queue_item *it = &t->store.item[t->store.nitem - 1];
+	struct store_queued *q = &it->entries[it->nentries];
+
+	*q = it->entries[0];
+	q->id = ++it->nentries;
+	q->rcpt = str_c(to);
+	return q;
+}
+
+/* Until the queue's threads have got there, 10 s at most. */
+static bool
+becomes(struct test *t, bool (*is)(struct test *))
+{
+	struct deadline dl = deadline_in(10000);
+	const struct timespec ms = { 0, 1000000 };
+
+	while (!is(t) && !deadline_over(dl))
+		nanosleep(&ms, NULL);
+	return is(t);
+}
+
+static bool
+nothing_left(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.loaded && sum.messages == 0 &&
+	       fake_store_entries(&t->store) == 0;
+}
+
+static bool
+updated(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return t->store.updates > 0 && sum.sending == 0;
+}
+
+static bool
+two_sent(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 2;
+}
+
+static void
+foreign_mail_is_sent_and_gone(void **state)
+{
+	const struct dlv_entry e = { .notify = REM_NOTIFY_FAILURE,
+		.orcpt = STR("rfc822;Ok"),
+		.envid = STR("QQ314"),
+		.ret = REM_RET_HDRS };
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "ok@example.net", &e);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 1);
+	CHECK_STR(t.rem.sent[0].hop, STR("mx:example.net"));
+	CHECK_STR(t.rem.sent[0].address, STR("ok@example.net"));
+	CHECK_STR(t.rem.sent[0].from, STR("joe@example.net"));
+	CHECK_STR(t.rem.sent[0].prefix, STR("Received: x\r\n"));
+	CHECK_STR(t.rem.sent[0].body, t.store.queued_body);
+	CHECK_STR(t.rem.sent[0].orcpt, STR("rfc822;Ok"));
+	CHECK_STR(t.rem.sent[0].envid, STR("QQ314"));
+	assert_int_equal(t.rem.sent[0].notify, REM_NOTIFY_FAILURE);
+	assert_int_equal(t.store.submits, 0); /* no notice */
+	end(&t);
+}
+
+static void
+recipients_of_a_domain_go_together(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "ok@example.net", NULL);
+	another(&t, "ok+2@example.net");
+	another(&t, "ok@other.example");
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 2);
+	assert_int_equal(t.rem.sent[0].nto + t.rem.sent[1].nto, 3);
+	end(&t);
+}
+
+static void
+what_was_not_taken_waits(void **state)
+{
+	const struct store_queued *q;
+	struct dlv_entry e;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "later@example.net", NULL);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, updated));
+	q = &t.store.item[0].entries[0];
+	assert_int_equal(q->state, DLV_READY);
+	assert_int_equal(q->attempts, 1);
+	assert_true(q->next_at > now_unix() + 30);
+	CHECK_STR(q->reason, STR("mx.example.net: 451 4.3.0 Not now"));
+	assert_int_equal(dlv_entry_get(q->data, &e), RC_OK);
+	assert_int_equal(e.code, 451);
+	CHECK_STR(e.host, STR("mx.example.net [192.0.2.1]"));
+	assert_int_equal(t.rem.nsent, 1);
+	end(&t);
+}
+
+static void
+notices_follow_notify(void **state)
+{
+	static const struct {
+		const char *to;
+		uint64_t notify;
+		bool notice;
+		const char *says;
+	} rows[] = {
+		{ "no@example.net", 0, true, "Action: failed" },
+		{ "no@example.net", REM_NOTIFY_FAILURE, true, "550 5.1.1" },
+		{ "no@example.net", REM_NOTIFY_NEVER, false, "" },
+		{ "no@example.net", REM_NOTIFY_SUCCESS, false, "" },
+		{ "ok@example.net", 0, false, "" },
+		{ "ok@example.net", REM_NOTIFY_SUCCESS, true,
+		    "Action: relayed" },
+		{ "dsn@example.net", REM_NOTIFY_SUCCESS, false, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct dlv_entry e = { .notify = rows[i].notify };
+		struct test t;
+
+		begin(&t);
+		message(&t, "a1", rows[i].to, &e);
+		t.d.queue = dlv_queue_start(&t.d);
+		assert_true(becomes(&t, nothing_left));
+		assert_int_equal(t.store.submits, rows[i].notice);
+		if (rows[i].notice) {
+			assert_true(str_find(t.store.body,
+					str_c(rows[i].says)) < t.store.body.n);
+			CHECK_STR(t.store.first_queued, STR("joe@example.net"));
+		}
+		end(&t);
+	}
+}
+
+static void
+a_failed_notice_goes_to_the_postmaster(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "no@example.net", NULL);
+	t.store.item[0].from = STR("");
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.store.submits, 1);
+	/* The fake directory takes everybody for Ann. */
+	CHECK_STR(t.store.first_to, STR(ANN));
+	assert_true(str_find(t.store.body, STR("To: <postmaster@example.org>")) <
+		    t.store.body.n);
+	end(&t);
+}
+
+static void
+too_old_is_given_up(void **state)
+{
+	static const struct {
+		enum dlv_state state;
+		bool waits, gone;
+	} rows[] = {
+		{ DLV_READY, false, true },
+		{ DLV_HELD, true, true },
+		{ DLV_HELD, false, false }, /* an administrator's */
+		{ DLV_POISON, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct dlv_entry e = { .waits = rows[i].waits };
+		struct dlv_step step;
+		struct store_queued *q;
+		struct test t;
+
+		begin(&t);
+		q = message(&t, "a1", "later@example.net", &e);
+		q->state = rows[i].state;
+		q->expires_at = now_unix() - 1;
+		t.d.queue = dlv_queue_start(&t.d);
+		if (rows[i].gone) {
+			assert_true(becomes(&t, nothing_left));
+			assert_int_equal(t.store.submits, 1);
+			assert_true(str_find(t.store.body, STR("5.4.7")) <
+				    t.store.body.n);
+		} else {
+			dlv_retry_step(&t.d, STR("a1"), &step);
+			assert_int_equal(fake_store_entries(&t.store), 1);
+			assert_int_equal(t.store.submits, 0);
+		}
+		assert_int_equal(t.rem.nsent, 0);
+		end(&t);
+	}
+}
+
+static void
+the_sender_is_told_once_that_it_is_late(void **state)
+{
+	struct store_queued *q;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q = message(&t, "a1", "later@example.net", NULL);
+	q->attempts = 3;
+	q->next_at = now_unix() + 500;
+	t.store.item[0].received_at = now_unix() - 20000;
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, updated));
+	assert_int_equal(t.store.submits, 1);
+	assert_true(
+	    str_find(t.store.body, STR("Action: delayed")) < t.store.body.n);
+	dlv_queue_poke(t.d.queue, STR("a1"));
+	assert_int_equal(t.store.updates, 1);
+	assert_int_equal(t.store.item[0].entries[0].state, DLV_READY);
+	assert_int_equal(t.store.item[0].entries[0].attempts, 3);
+	end(&t);
+}
+
+static void
+no_answer_asks_again_under_the_same_id(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.mute = 1;
+	message(&t, "a1", "ok@example.net", NULL);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 2);
+	CHECK_STR(t.rem.sent[0].id, t.rem.sent[1].id);
+	end(&t);
+}
+
+/* The other domain's mail flows; the dead one's second message waits. */
+static void
+a_dead_place_holds_up_nobody_else(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.conf.remote_concurrency = 1;
+	message(&t, "a1", "down@dead.example", NULL);
+	message(&t, "a2", "down@dead.example", NULL);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, updated));
+	message(&t, "a3", "ok@example.net", NULL);
+	dlv_queue_poke(t.d.queue, STR("a3"));
+	assert_true(becomes(&t, two_sent));
+	CHECK_STR(t.rem.sent[0].hop, STR("mx:dead.example"));
+	CHECK_STR(t.rem.sent[1].hop, STR("mx:example.net"));
+	end(&t);
+}
+
+static bool
+one_sent(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 1;
+}
+
+static bool
+none_sending(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.sending == 0;
+}
+
+/* What an administrator did while it was on its way is not undone. */
+static void
+held_while_on_its_way_stays_held(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.silent = true;
+	message(&t, "a1", "later@example.net", NULL);
+	another(&t, "ok@example.net");
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, one_sent));
+	pthread_mutex_lock(&t.store.lock);
+	t.store.item[0].entries[0].state = DLV_HELD;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_poke(t.d.queue, STR("a1"));
+	fake_rem_answer(&t.rem, 0, RC_OK);
+	assert_true(becomes(&t, none_sending));
+	assert_int_equal(fake_store_entries(&t.store), 1);
+	assert_int_equal(t.store.item[0].entries[0].state, DLV_HELD);
+	CHECK_STR(
+	    t.store.item[0].entries[0].rcpt, STR("later@example.net"));
+	end(&t);
+}
+
+/* Deleting one of two does not send the other twice. */
+static void
+deleted_while_on_its_way(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.silent = true;
+	message(&t, "a1", "ok@example.net", NULL);
+	another(&t, "ok+2@example.net");
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, one_sent));
+	pthread_mutex_lock(&t.store.lock);
+	t.store.item[0].nentries = 1;
+	pthread_mutex_unlock(&t.store.lock);
+	fake_rem_answer(&t.rem, 0, RC_OK);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 1);
+	end(&t);
+}
+
+static void
+a_try_is_the_same_after_a_crash(void **state)
+{
+	const struct store_queued **v;
+	struct store_queue_item *it;
+	struct str id1, id2, id3;
+	struct test t;
+	size_t n;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "ok@example.net", NULL);
+	another(&t, "ok+2@example.net");
+	another(&t, "ok+3@example.net")->attempts = 1;
+	it = &t.store.item[0];
+	dlv_send_choose(&t.a, &t.conf, it, STR("mx:example.net"), now_unix(),
+	    &v, &n, &id1);
+	assert_int_equal(n, 2);
+	it->nentries = 2; /* the third one's result came in meanwhile */
+	dlv_send_choose(&t.a, &t.conf, it, STR("mx:example.net"), now_unix(),
+	    &v, &n, &id2);
+	CHECK_STR(id1, id2);
+	it->entries[0].attempts++;
+	dlv_send_choose(&t.a, &t.conf, it, STR("mx:example.net"), now_unix(),
+	    &v, &n, &id3);
+	assert_int_equal(n, 1);
+	assert_false(str_eq(id1, id3));
+	dlv_send_choose(&t.a, &t.conf, it, STR("mx:other.example"), now_unix(),
+	    &v, &n, &id3);
+	assert_int_equal(n, 0);
+	end(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(foreign_mail_is_sent_and_gone),
+		cmocka_unit_test(recipients_of_a_domain_go_together),
+		cmocka_unit_test(what_was_not_taken_waits),
+		cmocka_unit_test(notices_follow_notify),
+		cmocka_unit_test(a_failed_notice_goes_to_the_postmaster),
+		cmocka_unit_test(too_old_is_given_up),
+		cmocka_unit_test(the_sender_is_told_once_that_it_is_late),
+		cmocka_unit_test(no_answer_asks_again_under_the_same_id),
+		cmocka_unit_test(a_dead_place_holds_up_nobody_else),
+		cmocka_unit_test(held_while_on_its_way_stays_held),
+		cmocka_unit_test(deleted_while_on_its_way),
+		cmocka_unit_test(a_try_is_the_same_after_a_crash),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
