@@ -1,5 +1,6 @@
 /*
- * gatepost queue list | show ID | retry ID|all | delete ID|all
+ * gatepost queue list | show ID | retry ID|all | hold ID|all |
+ *                release ID|all | delete ID|all
  *
  * The list is fetched page by page, so its length is no limit; as JSON it is
  * one array all the same.
@@ -14,7 +15,9 @@
 #define ASK_MS  15000
 #define ALL_MS  300000
 #define ID_MAX  64u
-#define USAGE   "queue list | show ID | retry ID|all | delete ID|all"
+#define USAGE                                                                  \
+	"queue list | show ID | retry ID|all | hold ID|all | release ID|all"   \
+	" | delete ID|all"
 #define NO_SUCH "no such message in the queue"
 
 struct queue {
@@ -142,6 +145,30 @@ retry(struct queue *q, struct str id)
 	return CLI_GOOD;
 }
 
+static enum cli_exit
+hold(struct queue *q, struct str id)
+{
+	uint64_t n;
+	enum rc rc = dlv_queue_hold(q->dlv, id, deadline_in(ALL_MS), &n);
+
+	if (rc != RC_OK)
+		return cli_answer(q->c, "queue hold", rc, NO_SUCH);
+	say_count(q, "held", n);
+	return CLI_GOOD;
+}
+
+static enum cli_exit
+release(struct queue *q, struct str id)
+{
+	uint64_t n;
+	enum rc rc = dlv_queue_release(q->dlv, id, deadline_in(ALL_MS), &n);
+
+	if (rc != RC_OK)
+		return cli_answer(q->c, "queue release", rc, NO_SUCH);
+	say_count(q, "released", n);
+	return CLI_GOOD;
+}
+
 static enum cli_exit delete (struct queue *q, struct str id) {
 	uint64_t n;
 	enum rc rc = dlv_queue_delete(q->dlv, id, deadline_in(ALL_MS), &n);
@@ -159,6 +186,8 @@ static const struct sub {
 	{ "list", false, list },
 	{ "show", true, show },
 	{ "retry", true, retry },
+	{ "hold", true, hold },
+	{ "release", true, release },
 	{ "delete", true, delete },
 };
 

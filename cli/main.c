@@ -37,7 +37,7 @@ static const struct command {
 	{ "dns", NEEDS_CONF, cmd_dns, "DOMAIN",
 	    "the DNS records of a domain: what to publish, what is wrong" },
 	{ "queue", NEEDS_CONF, cmd_queue,
-	    "list | show ID | retry ID|all | delete ID|all",
+	    "list | show ID | retry, hold, release, delete ID|all",
 	    "mail that waits" },
 	{ "ban", NEEDS_CONF, cmd_ban, "list | lift ADDRESS",
 	    "clients that are shut out after failed logins" },

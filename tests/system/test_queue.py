@@ -16,7 +16,7 @@ PW = ldif.PASSWORD
 PEOPLE = ["ann", "ben", "cat"]
 GROUPS = [("team", ["ann", "ben"]), ("crew", ["ben", "cat", "@team"]),
           ("away", ["ann", "dan"])]
-AWAY = {"mailRoutingAddress": "dan@old.example.net"}
+AWAY = {"mailHost": "old.example.net"}
 
 
 def dan(**more):
@@ -128,10 +128,10 @@ def test_members_elsewhere_are_held(gp, tmp_path):
     m, = queue(gp)
     e, = m["entries"]
     assert e["rcpt"] == at("dan") and e["state"] == "held"
-    assert "dan@old.example.net" in e["reason"]
+    assert "old.example.net" in e["reason"]
     text = gp.cli("queue", "list")
-    assert m["id"] in text and "dan@old.example.net" in text
-    assert "dan@old.example.net" in gp.cli("queue", "show", m["id"])
+    assert m["id"] in text and "old.example.net" in text
+    assert "old.example.net" in gp.cli("queue", "show", m["id"])
 
     # he has not moved: it stays
     assert "1 recipient" in gp.cli("queue", "retry", m["id"])
@@ -401,7 +401,7 @@ def test_a_full_queue_defers(tmp_path):
         g.close()
 
 
-def test_nothing_is_dropped_when_it_expires(tmp_path):
+def test_expiry_is_shown(tmp_path):
     g = on_ldif(tmp_path, PEOPLE, GROUPS, group_open=True,
                 queue_lifetime_s=60)
     people(g, tmp_path)

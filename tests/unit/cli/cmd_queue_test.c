@@ -109,6 +109,28 @@ dlv_queue_delete(struct dlv_client *d, struct str queue_id, struct deadline dl,
 	return fake.answer;
 }
 
+enum rc
+dlv_queue_hold(struct dlv_client *d, struct str queue_id, struct deadline dl,
+    uint64_t *out_entries)
+{
+	(void)d;
+	(void)dl;
+	asked_for(queue_id);
+	*out_entries = 2;
+	return fake.answer;
+}
+
+enum rc
+dlv_queue_release(struct dlv_client *d, struct str queue_id, struct deadline dl,
+    uint64_t *out_entries)
+{
+	(void)d;
+	(void)dl;
+	asked_for(queue_id);
+	*out_entries = 2;
+	return fake.answer;
+}
+
 /* Runs it with up to three words; *out is what it has printed. */
 static enum cli_exit
 run(bool json, const char *words[3], char **out)
@@ -200,7 +222,7 @@ results_become_exit_codes(void **state)
 		{ RC_BAD, CLI_WRONG },
 		{ RC_TEMP, CLI_NO_ANSWER },
 	};
-	static const char *const verbs[] = { "list", "show", "retry",
+	static const char *const verbs[] = { "list", "show", "retry", "hold", "release",
 		"delete" };
 
 	(void)state;
