@@ -21,9 +21,6 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_step.c \
 	%D%/dlv_json.h %D%/dlv_json.c \
 	%D%/dlv_admin.c
-noinst_LIBRARIES += libremclient.a
-libremclient_a_SOURCES = %D%/rem_client.h %D%/rem_client.c \
-	%D%/rem_wire.h %D%/rem_wire.c %D%/rem_hop.h %D%/rem_hop.c %D%/rem_ip.h %D%/rem_ip.c
 dist_man_MANS += doc/gatepost-delivery.8
 
 gplibexec_PROGRAMS += gatepost-delivery
