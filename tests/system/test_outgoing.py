@@ -1,0 +1,308 @@
+"""Mail that leaves: from a person through the queue to another server."""
+import email
+import email.policy
+import os
+import signal
+import time
+
+import pytest
+
+from rig import ldif
+from rig.proc import wait_until
+from rig.sink import DROP, STALL, Sink
+from rig.smtp import message
+from setups import arrives, on_ldif, unique
+
+PW = ldif.PASSWORD
+ANN = "ann@" + ldif.MAIL
+
+
+@pytest.fixture
+def sink():
+    with Sink() as s:
+        yield s
+
+
+def hop(sink):
+    return "smtp:127.0.0.1:%d" % sink.port
+
+
+def outgoing(tmp_path, sink, **more):
+    settings = dict(queue_retry_min_s=1, queue_retry_max_s=2,
+                    routes=["*=" + hop(sink)], outbound_private=True)
+    settings.update(more)
+    return on_ldif(tmp_path, **settings)
+
+
+@pytest.fixture
+def gp(tmp_path, sink):
+    g = outgoing(tmp_path, sink)
+    try:
+        yield g.start()
+    finally:
+        g.close()
+
+
+def submit(gp, to, subject, text="hello", mail="", rcpt=""):
+    """As Ann; fails unless everything is accepted."""
+    to = [to] if isinstance(to, str) else to
+    with gp.submission("ann", PW) as c:
+        assert c.cmd("MAIL FROM:<%s>%s" % (ANN, mail)).code == 250
+        for one in to:
+            reply = c.cmd("RCPT TO:<%s>%s" % (one, rcpt))
+            assert reply.code == 250, reply
+        reply = c.data(message(ANN, ", ".join(to), subject, text))
+        assert reply.code == 250, reply
+        return reply.lines[-1].split()[-1]
+
+
+def queue(gp):
+    return gp.cli_json("queue", "list")
+
+
+def emptied(gp):
+    wait_until(lambda: queue(gp) == [], "an empty queue", step=0.2)
+
+
+def notices(gp, user="ann"):
+    """All notices in the INBOX, parsed."""
+    with gp.imap(user, PW) as c:
+        if not c.select().number("EXISTS"):
+            return []
+        found = [email.message_from_bytes(b, policy=email.policy.default)
+                 for b in c.bodies().values()]
+    return [m for m in found if m.get_content_type() == "multipart/report"]
+
+
+def notice(gp, user="ann"):
+    found = wait_until(lambda: notices(gp, user), "a notice", step=0.3)
+    assert len(found) == 1
+    return found[0]
+
+
+def fields(m):
+    """The recipient fields of the first recipient of a notice."""
+    report = m.get_payload()[1]
+    assert report.get_content_type() == "message/delivery-status"
+    return report.get_payload()[1]
+
+
+def pid_of(gp, role):
+    return next(p for p, r in gp.children() if r == role)
+
+
+# ---- the way out
+
+
+def test_a_message_leaves_as_it_was_written(gp, sink):
+    subject = unique("out")
+    qid = submit(gp, ["joe@example.net", "jim@example.net"], subject,
+                 "a line\r\n.dot\r\n\xfcmlaut\r\n",
+                 mail=" RET=HDRS ENVID=QQ314",
+                 rcpt=" NOTIFY=FAILURE ORCPT=rfc822;joe@example.net")
+    m, = sink.wait(1)
+    assert m.sender == ANN
+    assert sorted(m.rcpts) == ["jim@example.net", "joe@example.net"]
+    assert b".dot\r\n" in m.data and subject.encode() in m.data
+    assert m.data.startswith(b"Received: ")
+    assert b"Delivered-To" not in m.data and b"Return-Path" not in m.data
+    emptied(gp)
+    assert qid in gp.log()
+    assert notices(gp) == []
+
+
+def test_large_bodies_arrive_whole(gp, sink):
+    line = "x" * 70 + "\r\n"
+    for size in (1000, 100 << 10, 3 << 20):
+        text = line * (size // len(line))
+        submit(gp, "joe@example.net", unique("large"), text)
+    for m in sink.wait(3):
+        head, _, body = m.data.partition(b"\r\n\r\n")
+        assert set(body.split(b"\r\n")) <= {b"x" * 70, b""}
+    sizes = sorted(len(m.data) for m in sink.messages)
+    assert sizes[1] > 99 << 10 and sizes[2] > 2900 << 10
+    emptied(gp)
+
+
+def test_both_worlds_in_one_message(gp, sink):
+    subject = unique("both")
+    submit(gp, ["joe@example.net", "ben@" + ldif.MAIL], subject)
+    sink.wait(1)
+    assert arrives(gp, "ben", PW, subject) == 1
+
+
+# ---- what goes wrong there
+
+
+def test_a_refusal_becomes_a_notice(gp, sink):
+    sink.on("rcpt", "550 5.1.1 no \xe9 such user", match="joe@")
+    subject = unique("refused")
+    submit(gp, "joe@example.net", subject, mail=" ENVID=QQ+3D1",
+           rcpt=" ORCPT=rfc822;Joe+40example.net")
+    m = notice(gp)
+    assert m["Auto-Submitted"] == "auto-replied"
+    assert "MAILER-DAEMON@" in m["From"] and m["To"] == ANN
+    assert m["Return-Path"] == "<>"
+    text = m.get_payload()[0].get_content()
+    assert "joe@example.net" in text and "typing errors" in text
+    f = fields(m)
+    assert f["Action"] == "failed" and f["Status"] == "5.1.1"
+    assert f["Final-Recipient"].replace(" ", "") == "rfc822;joe@example.net"
+    assert "Joe@example.net" in f["Original-Recipient"]
+    assert "550" in f["Diagnostic-Code"]
+    assert m.get_payload()[1].get_payload()[0]["Original-Envelope-Id"] \
+        == "QQ=1"
+    assert subject in m.get_payload()[2].as_string()
+    emptied(gp)
+
+
+def test_never_is_never(gp, sink):
+    sink.on("rcpt", "550 5.1.1 no", match="joe@")
+    submit(gp, "joe@example.net", unique("never"), rcpt=" NOTIFY=NEVER")
+    gp.wait_log("event=send.refused")
+    emptied(gp)
+    assert notices(gp) == []
+
+
+def test_success_is_told(tmp_path):
+    with Sink(extensions=["PIPELINING", "8BITMIME"]) as s:
+        g = outgoing(tmp_path, s)
+        try:
+            g.start()
+            submit(g, ["joe@example.net", "ben@" + ldif.MAIL], unique("ok"),
+                   rcpt=" NOTIFY=SUCCESS,FAILURE")
+            found = wait_until(lambda: len(notices(g)) == 2 and notices(g),
+                               "two notices", step=0.3)
+            assert sorted(fields(m)["Action"] for m in found) \
+                == ["delivered", "relayed"]
+        finally:
+            g.close()
+
+
+@pytest.mark.parametrize("step,how", [
+    ("connect", DROP), ("mail", "451 4.3.0 later"), ("rcpt", "452 4.2.2 full"),
+    ("dot", "451 4.3.0 later"), ("dot", DROP), ("body", DROP)])
+def test_trouble_is_tried_again(gp, sink, step, how):
+    sink.once(step, how)
+    subject = unique("again")
+    submit(gp, "joe@example.net", subject)
+    m, = sink.wait(1)
+    assert subject.encode() in m.data
+    emptied(gp)
+    assert len(sink.messages) == 1
+    assert notices(gp) == []
+
+
+def test_what_is_too_old_comes_back(tmp_path, sink):
+    sink.on("rcpt", "451 4.2.1 not today")
+    g = outgoing(tmp_path, sink, queue_lifetime_s=4, queue_warn_s=1)
+    try:
+        g.start()
+        submit(g, "joe@example.net", unique("old"))
+        found = wait_until(lambda: len(notices(g)) == 2 and notices(g),
+                           "a warning and a bounce", step=0.3)
+        actions = {fields(m)["Action"]: m for m in found}
+        assert sorted(actions) == ["delayed", "failed"]
+        late, failed = actions["delayed"], actions["failed"]
+        assert fields(late)["Status"].startswith("4.")
+        assert fields(late)["Will-Retry-Until"]
+        assert "need not do anything" in late.get_payload()[0].get_content()
+        assert fields(failed)["Status"] == "5.4.7"
+        assert "not today" in failed.as_string()
+        emptied(g)
+    finally:
+        g.close()
+
+
+def test_a_dead_destination_does_not_hold_up_others(tmp_path, sink):
+    with Sink() as dead:
+        dead.on("connect", STALL)
+        g = outgoing(tmp_path, sink, remote_concurrency=2, routes=[
+            "*=" + hop(sink), "dead.example=" + hop(dead)])
+        try:
+            g.start()
+            for i in range(5):
+                submit(g, "joe@dead.example", unique("dead"))
+            for i in range(5):
+                submit(g, "joe@example.net", unique("alive"))
+            sink.wait(5)
+            assert len(queue(g)) == 5
+            dead.release()
+        finally:
+            g.close()
+
+
+def test_bounces_of_bounces_are_the_postmasters(tmp_path, sink):
+    """From nobody to somebody elsewhere who is refused."""
+    sink.on("rcpt", "550 5.1.1 no")
+    g = outgoing(tmp_path, sink, relay_networks=["127.0.0.1"])
+    try:
+        g.start()
+        with g.smtp() as c:
+            c.deliver("", ["joe@example.net"],
+                      message("x@y.test", "joe@example.net", "a bounce"))
+        m = notice(g)  # Ann is the postmaster
+        assert m["To"] == ANN
+        assert "postmaster" in m.get_payload()[0].get_content()
+        emptied(g)
+    finally:
+        g.close()
+
+
+# ---- the administrator
+
+
+def test_hold_and_release(gp, sink):
+    sink.once("rcpt", "451 4.2.1 later")
+    qid = submit(gp, "joe@example.net", unique("held"))
+    gp.wait_log("event=send.later")
+    assert "held" in gp.cli("queue", "hold", qid)
+    time.sleep(2.5)  # the next try would have been due
+    assert sink.messages == []
+    (m,) = queue(gp)
+    assert m["entries"][0]["state"] == "held"
+    gp.cli("queue", "release", "all")
+    sink.wait(1)
+    emptied(gp)
+
+
+# ---- processes that die
+
+
+def test_remote_dies(gp, sink):
+    sink.once("dot", STALL)
+    subject = unique("killed")
+    submit(gp, "joe@example.net", subject)
+    wait_until(lambda: "DATA" in "".join(map(str, sink.commands)), "the data")
+    os.kill(pid_of(gp, "remote"), signal.SIGKILL)
+    m = sink.wait(1)[-1]
+    assert subject.encode() in m.data
+    emptied(gp)
+    assert notices(gp) == []
+
+
+def test_delivery_dies_and_nothing_is_sent_twice(gp, sink):
+    """Remote remembers what it was doing for the one that died."""
+    sink.once("dot", STALL)
+    subject = unique("survivor")
+    submit(gp, "joe@example.net", subject)
+    wait_until(lambda: "DATA" in "".join(map(str, sink.commands)), "the data")
+    os.kill(pid_of(gp, "delivery"), signal.SIGKILL)
+    wait_until(lambda: len(queue(gp)) == 1, "the queue to be read", step=0.2)
+    sink.release()
+    emptied(gp)
+    assert len(sink.wait(1)) == 1
+    assert "".join(map(str, sink.commands)).count("DATA") == 1
+
+
+def test_queue_survives_a_power_cut(gp, sink):
+    sink.stop_listening()
+    subjects = [unique("cut") for _ in range(3)]
+    for s in subjects:
+        submit(gp, "joe@example.net", s)
+    gp.kill()
+    sink.listen_again()
+    gp.start()
+    seen = b"".join(m.data for m in sink.wait(3))
+    assert all(s.encode() in seen for s in subjects)
+    emptied(gp)
