@@ -3,6 +3,7 @@ import email
 import email.policy
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -283,13 +284,14 @@ def test_remote_dies(gp, sink):
 
 def test_delivery_dies_and_nothing_is_sent_twice(gp, sink):
     """Remote remembers what it was doing for the one that died."""
-    sink.once("dot", STALL)
+    may_go = threading.Event()
+    sink.once("dot", lambda session, line: may_go.wait(30) and None)
     subject = unique("survivor")
     submit(gp, "joe@example.net", subject)
     wait_until(lambda: "DATA" in "".join(map(str, sink.commands)), "the data")
     os.kill(pid_of(gp, "delivery"), signal.SIGKILL)
     wait_until(lambda: len(queue(gp)) == 1, "the queue to be read", step=0.2)
-    sink.release()
+    may_go.set()
     emptied(gp)
     assert len(sink.wait(1)) == 1
     assert "".join(map(str, sink.commands)).count("DATA") == 1
