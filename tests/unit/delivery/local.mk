@@ -4,6 +4,7 @@ delivery_tests = \
 	%D%/queue_test \
 	%D%/retry_test \
 	%D%/route_test \
+	%D%/sched_test \
 	%D%/send_test \
 	%D%/submit_test
 check_PROGRAMS += $(delivery_tests)
@@ -21,6 +22,8 @@ delivery_libs = libdelivery.a libmail.a libconf.a $(LIB_LIBS) \
 %C%_retry_test_LDADD = $(delivery_libs)
 %C%_route_test_SOURCES = %D%/route_test.c $(delivery_fakes)
 %C%_route_test_LDADD = $(delivery_libs)
+%C%_sched_test_SOURCES = %D%/sched_test.c $(delivery_fakes)
+%C%_sched_test_LDADD = $(delivery_libs)
 %C%_send_test_SOURCES = %D%/send_test.c $(delivery_fakes) $(delivery_store)
 %C%_send_test_LDADD = $(delivery_libs)
 %C%_submit_test_SOURCES = %D%/submit_test.c $(delivery_fakes) $(delivery_store)

@@ -6,9 +6,11 @@ mail_tests = \
 	%D%/date_test \
 	%D%/decode_test \
 	%D%/dot_test \
+	%D%/dsn_test \
 	%D%/header_test \
 	%D%/meta_test \
 	%D%/mime_test \
+	%D%/route_test \
 	%D%/search_test \
 	%D%/smtp_client_test \
 	%D%/smtp_syntax_test \
@@ -22,6 +24,10 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_date_test_LDADD = $(mail_test_libs)
 %C%_dot_test_SOURCES = %D%/dot_test.c %D%/test.h
 %C%_dot_test_LDADD = $(mail_test_libs)
+%C%_dsn_test_SOURCES = %D%/dsn_test.c %D%/test.h
+%C%_dsn_test_LDADD = $(mail_test_libs)
+%C%_route_test_SOURCES = %D%/route_test.c %D%/test.h
+%C%_route_test_LDADD = $(mail_test_libs)
 %C%_header_test_SOURCES = %D%/header_test.c %D%/test.h
 %C%_header_test_LDADD = $(mail_test_libs)
 %C%_smtp_client_test_SOURCES = %D%/smtp_client_test.c %D%/test.h
