@@ -206,7 +206,7 @@ copy_here(struct retry *t, const struct store_queued *q, struct str id)
 {
 	struct str prefix = q->prefix;
 
-	if (q->kind == DIR_ELSEWHERE) {
+	if (!str_has_iprefix(prefix, STR("Return-Path:"))) {
 		enum rc rc;
 
 		t->p->trace = q->prefix;

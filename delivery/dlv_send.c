@@ -12,6 +12,7 @@
 #include "mail/route.h"
 
 #define READ_MS       10000
+#define FOLLOW_MS     5000
 #define COMMIT_MS     30000
 #define SEND_MS       (20 * 60 * 1000)
 #define AGAIN_MS      2000
@@ -318,6 +319,46 @@ start(struct dlv_send *s, const struct conf *conf)
 	rem_send_start(s->d->remote, &m, deadline_in(SEND_MS), on_outcome, s);
 }
 
+/*
+ * Before another try the directory is asked anew about people of ours: their
+ * mailbox may have moved, here or to another system.  Its silence changes
+ * nothing.  RC_NOENT: entries have changed.
+ */
+static enum rc
+follow(struct dlv_send *s)
+{
+	struct store_queued *set = arena_calloc(&s->a, s->n, sizeof(*set));
+	struct store_queue_update up = { .message_id = s->item.message_id,
+		.op_id = str_fmt(&s->a, "%.*s.f", STRF(s->id)),
+		.set = set };
+	struct deadline dl = deadline_in(FOLLOW_MS);
+
+	for (size_t i = 0; i < s->n && s->q[i]->attempts > 0; i++) {
+		struct dir_rcpt is = { 0 };
+		struct dlv_entry e;
+
+		if (s->q[i]->dir_id.n == 0 ||
+		    dlv_entry_get(s->q[i]->data, &e) != RC_OK ||
+		    dir_by_id(s->d->dir, &s->a, s->q[i]->dir_id, dl, &is) !=
+			RC_OK ||
+		    is.rc != RC_OK ||
+		    (is.kind == DIR_ELSEWHERE && str_eq(is.route, e.route)))
+			continue;
+		e.route = is.kind == DIR_ELSEWHERE ? is.route : STR("");
+		set[up.nset] = *s->q[i];
+		set[up.nset].kind = is.kind;
+		set[up.nset++].data = dlv_entry_put(&s->a, &e);
+		log_info(&s->log, "send.moved", KV("to", s->q[i]->rcpt),
+		    KV("route", e.route));
+	}
+	if (up.nset == 0)
+		return RC_OK;
+	return store_queue_update(s->d->store, &up, deadline_in(COMMIT_MS)) ==
+		       RC_TEMP
+		   ? RC_TEMP
+		   : RC_NOENT;
+}
+
 /* RC_NOENT: nothing to do there (any more). */
 static enum rc
 prepare(struct dlv_send *s, const struct conf *conf, bool has_item,
@@ -332,8 +373,9 @@ prepare(struct dlv_send *s, const struct conf *conf, bool has_item,
 		return rc;
 	dlv_send_choose(&s->a, conf, &s->item, s->hop, now_unix(), &s->q,
 	    &s->n, &s->id);
-	if (s->n == 0)
-		return RC_NOENT;
+	rc = s->n == 0 ? RC_NOENT : follow(s);
+	if (rc != RC_OK)
+		return rc;
 	return dlv_body_open(s->d, &s->a, &s->item, &s->body);
 }
 

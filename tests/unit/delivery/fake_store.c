@@ -44,7 +44,7 @@ fake_store_add(
 		.state = DLV_READY,
 		.attempts = 1,
 		.expires_at = INT64_MAX,
-		.prefix = STR("X: kept\r\n"),
+		.prefix = STR("Return-Path: <>\r\nX: kept\r\n"),
 		.reason = STR("because"),
 	};
 	return &it->entries[0];

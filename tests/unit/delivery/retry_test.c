@@ -25,7 +25,7 @@ entry(uint64_t id, const char *rcpt, enum dir_kind kind, const char *dir_id)
 		.attempts = 1,
 		.next_at = NOW,
 		.expires_at = NOW + 500,
-		.prefix = kind == DIR_GROUP ? STR(TRACE) : STR("X: kept\r\n"),
+		.prefix = kind == DIR_GROUP ? STR(TRACE) : STR("Return-Path: <>\r\nX: kept\r\n"),
 	};
 }
 
@@ -99,7 +99,7 @@ person_follows_directory(void **state)
 		assert_int_equal(t.up.nset, !rows[i].delivered);
 		if (rows[i].delivered) {
 			assert_int_equal(t.up.remove[0], 7);
-			CHECK_STR(t.up.to[0].prefix, STR("X: kept\r\n"));
+			CHECK_STR(t.up.to[0].prefix, STR("Return-Path: <>\r\nX: kept\r\n"));
 			CHECK_STR(t.up.to[0].account, STR(ANN));
 		} else {
 			assert_int_equal(t.up.set[0].id, 7);
@@ -159,7 +159,7 @@ group_skips_those_who_have_it(void **state)
 	try(&t, q, COUNT(q));
 	assert_int_equal(t.up.nto, 2);
 	CHECK_STR(t.up.to[0].account, STR(BOB));
-	CHECK_STR(t.up.to[0].prefix, STR("X: kept\r\n"));
+	CHECK_STR(t.up.to[0].prefix, STR("Return-Path: <>\r\nX: kept\r\n"));
 	CHECK_STR(t.up.to[1].account, STR(ID("55")));
 	CHECK_STR(t.up.to[1].prefix,
 	    STR("Return-Path: <>\r\nDelivered-To: new@example.org\r\n" TRACE));

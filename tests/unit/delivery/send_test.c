@@ -404,6 +404,27 @@ deleted_while_on_its_way(void **state)
 	end(&t);
 }
 
+/* The mailbox has moved here since the first try. */
+static void
+people_are_followed_before_another_try(void **state)
+{
+	const struct dlv_entry e = { .route = STR("ann@old.example") };
+	struct store_queued *q;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q = message(&t, "a1", "ann@example.org", &e);
+	q->dir_id = STR(ANN);
+	q->attempts = 1;
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 0);
+	assert_int_equal(t.store.delivered, 1);
+	CHECK_STR(t.store.last_account, STR(ANN));
+	end(&t);
+}
+
 static void
 a_try_is_the_same_after_a_crash(void **state)
 {
@@ -452,6 +473,7 @@ main(void)
 		cmocka_unit_test(a_dead_place_holds_up_nobody_else),
 		cmocka_unit_test(held_while_on_its_way_stays_held),
 		cmocka_unit_test(deleted_while_on_its_way),
+		cmocka_unit_test(people_are_followed_before_another_try),
 		cmocka_unit_test(a_try_is_the_same_after_a_crash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
