@@ -12,9 +12,9 @@
 #include "cli/queue_text.h"
 #include "delivery/dlv_client.h"
 
-#define ASK_MS  15000
-#define ALL_MS  300000
-#define ID_MAX  64u
+#define ASK_MS 15000
+#define ALL_MS 300000
+#define ID_MAX 64u
 #define USAGE                                                                  \
 	"queue list | show ID | retry ID|all | hold ID|all | release ID|all"   \
 	" | delete ID|all"

@@ -5,16 +5,22 @@
 
 #define FORMAT_PEOPLE 1
 #define FORMAT        2
-#define HEAD           5u
-#define DATA_MAX       (2u << 20)
+#define HEAD          5u
+#define DATA_MAX      (2u << 20)
 
 static const struct field {
 	uint8_t tag;
 	bool number;
 	size_t at;
 } fields[] = {
-#define NUMBER(tag, name) { tag, true, offsetof(struct dlv_entry, name) }
-#define TEXT(tag, name)   { tag, false, offsetof(struct dlv_entry, name) }
+#define NUMBER(tag, name)                                                      \
+	{                                                                      \
+		tag, true, offsetof(struct dlv_entry, name)                    \
+	}
+#define TEXT(tag, name)                                                        \
+	{                                                                      \
+		tag, false, offsetof(struct dlv_entry, name)                   \
+	}
 	NUMBER(1, notify),
 	NUMBER(2, ret),
 	TEXT(3, orcpt),

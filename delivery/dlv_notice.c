@@ -142,9 +142,8 @@ name_of(const struct notice *t, uint64_t out[2])
 
 		for (size_t i = 0; i < t->n; i++) {
 			uint64_t v[5] = { h, k, t->action, t->q[i]->id,
-				t->action == DLV_DELAYED
-				    ? 0
-				    : t->q[i]->attempts };
+				t->action == DLV_DELAYED ? 0
+							 : t->q[i]->attempts };
 
 			h = str_hash(str_n(v, sizeof(v)));
 		}
@@ -165,8 +164,7 @@ addressee(struct notice *t, struct str to, struct dlv_rcpt *out)
 	*out = (struct dlv_rcpt){ .address = to, .kind = DIR_ELSEWHERE };
 	if (!conf_is_local_domain(t->conf, addr.domain))
 		return RC_OK;
-	rc = dir_rcpts(
-	    t->d->dir, t->a, &to, 1, true, deadline_in(TRY_MS), &is);
+	rc = dir_rcpts(t->d->dir, t->a, &to, 1, true, deadline_in(TRY_MS), &is);
 	if (rc == RC_OK)
 		rc = is.rc;
 	if (rc != RC_OK)
@@ -233,8 +231,8 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 	m.id = str_n(name, sizeof(name));
 	dsn.unique = str_hex(t->a, m.id);
 	if (t->to_postmaster)
-		dsn.double_from = t->item->from.n > 0 ? t->item->from
-						      : STR("<>");
+		dsn.double_from =
+		    t->item->from.n > 0 ? t->item->from : STR("<>");
 	for (size_t i = 0; i < t->n; i++)
 		rcpt[i] = rcpt_of(t, i);
 	buf_init(&text, DSN_MAX);
@@ -299,9 +297,9 @@ run(struct notice *t)
 		if (rc == RC_BAD || rc == RC_DENY || rc == RC_NOENT)
 			rc = RC_DENY;
 	}
-	log_info(t->log, "notice", KV("to", t->to),
-	    KVC("rc", rc_name(rc)), KVU("action", t->action),
-	    KVU("rcpts", t->n), KV("first", t->q[0]->rcpt));
+	log_info(t->log, "notice", KV("to", t->to), KVC("rc", rc_name(rc)),
+	    KVU("action", t->action), KVU("rcpts", t->n),
+	    KV("first", t->q[0]->rcpt));
 	if (rc == RC_TEMP)
 		return rc;
 	if (rc == RC_DENY)

@@ -129,8 +129,8 @@ dlv_plan_mailbox(struct dlv_plan *p, struct str id, struct str address)
 }
 
 static struct store_queued *
-add_entry(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
-    enum dlv_state state, const struct dlv_entry *e)
+add_entry(struct dlv_plan *p, const struct dlv_rcpt *rcpt, enum dlv_state state,
+    const struct dlv_entry *e)
 {
 	struct store_queued *q;
 
@@ -200,8 +200,8 @@ dlv_plan_send(struct dlv_plan *p, const struct dlv_rcpt *rcpt)
 
 	if (mail_route(p->a, p->conf, rcpt->address, rcpt->route, &route) !=
 	    RC_OK)
-		return dlv_plan_queue(p, rcpt, DLV_HELD,
-		    dlv_reason_elsewhere(p->a, rcpt->route));
+		return dlv_plan_queue(
+		    p, rcpt, DLV_HELD, dlv_reason_elsewhere(p->a, rcpt->route));
 	if (dlv_people_add(&p->seen, rcpt->dir_id, rcpt->address, &new) !=
 	    RC_OK)
 		return RC_BAD;

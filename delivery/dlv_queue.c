@@ -105,8 +105,8 @@ dlv_queue_sum(struct dlv_queue *q, struct dlv_queue_sum *out)
 		.places = HASH_COUNT(q->sched.by_hop) - 1,
 		.sending = q->sched.running,
 	};
-	HASH_ITER (hh, q->sched.by_id, m, tmp)
-		out->expired += m->sum.expires_at <= now;
+	HASH_ITER(hh, q->sched.by_id, m, tmp)
+	out->expired += m->sum.expires_at <= now;
 	pthread_mutex_unlock(&q->lock);
 }
 
@@ -276,8 +276,7 @@ look(struct dlv_queue *q, struct dlv_message *m)
 	enum rc rc;
 
 	pthread_mutex_unlock(&q->lock);
-	rc = store_queue_get(
-	    q->d->store, &a, id, deadline_in(READ_MS), &item);
+	rc = store_queue_get(q->d->store, &a, id, deadline_in(READ_MS), &item);
 	conf = dlv_conf(q->d);
 	pthread_mutex_lock(&q->lock);
 	m->looking = false;
@@ -351,8 +350,8 @@ note_place(struct dlv_queue *q, struct dlv_send *s)
 		dlv_sched_up(&q->sched, p);
 	else
 		dlv_sched_down(&q->sched, p,
-		    (now_unix() + dlv_backoff(conf, p->fails + 1,
-				      dlv_random())) *
+		    (now_unix() +
+			dlv_backoff(conf, p->fails + 1, dlv_random())) *
 			1000);
 	conf_unref(&conf);
 }
@@ -403,7 +402,8 @@ next_outcome(const struct dlv_queue *q, int64_t now, int64_t *out_at)
 	struct dlv_send *s;
 
 	*out_at = DLV_NEVER;
-	DL_FOREACH (q->outcomes, s) {
+	DL_FOREACH(q->outcomes, s)
+	{
 		if (s->at <= now)
 			return s;
 		*out_at = MIN(*out_at, s->at);

@@ -55,7 +55,8 @@ entry_of(const struct store_queued *q)
 	struct dlv_entry e;
 
 	/* Damaged data is not worth losing the entry. */
-	return dlv_entry_get(q->data, &e) == RC_OK ? e : (struct dlv_entry){ 0 };
+	return dlv_entry_get(q->data, &e) == RC_OK ? e
+						   : (struct dlv_entry){ 0 };
 }
 
 static bool
@@ -172,8 +173,8 @@ send_away(struct retry *t, const struct store_queued *q, struct str where)
 		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, where));
 		return;
 	}
-	set = keep(t, q, DLV_READY,
-	    str_fmt(t->p->a, "goes to %.*s", STRF(route.hop)));
+	set = keep(
+	    t, q, DLV_READY, str_fmt(t->p->a, "goes to %.*s", STRF(route.hop)));
 	e.route = where;
 	set->kind = DIR_ELSEWHERE;
 	set->attempts = 0;

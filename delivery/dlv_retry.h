@@ -41,8 +41,7 @@ void dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out);
 void dlv_retry_count(const struct conf *conf,
     const struct store_queue_item *item, struct dlv_step *out);
 /* Does this entry expire?  Not when an administrator holds it. */
-bool dlv_retry_expires(
-    const struct store_queued *q, const struct dlv_entry *e);
+bool dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e);
 /* Since when the sender should know that it is late; INT64_MAX: never. */
 int64_t dlv_retry_warn_at(const struct conf *conf,
     const struct store_queue_item *item, const struct store_queued *q,

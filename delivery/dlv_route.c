@@ -81,9 +81,8 @@ route_again(struct dlv_plan *p, struct dir_client *dir,
 		rc = is.rc;
 	switch (rc) {
 	case RC_OK:
-		return is.kind == DIR_USER
-			   ? copy_to(p, to)
-			   : send_to(p, to, is.route);
+		return is.kind == DIR_USER ? copy_to(p, to)
+					   : send_to(p, to, is.route);
 	case RC_NOENT:
 		return dlv_plan_queue(
 		    p, to, DLV_HELD, STR("no longer in the directory"));

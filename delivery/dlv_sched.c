@@ -10,7 +10,7 @@
 #include "delivery/dlv_sched.h"
 
 #define CONTAINER(p, type, field)                                              \
-	((struct type *)(void *)((char *)(p) - offsetof(struct type, field)))
+	((struct type *)(void *)((char *)(p)-offsetof(struct type, field)))
 
 static bool
 is_house(const struct dlv_place *p)
@@ -120,8 +120,8 @@ dlv_sched_add(struct dlv_sched *s, struct str id)
 }
 
 static void
-set_numbers(struct dlv_sched *s, struct dlv_message *m,
-    const struct dlv_numbers *sum)
+set_numbers(
+    struct dlv_sched *s, struct dlv_message *m, const struct dlv_numbers *sum)
 {
 	s->sum.ready += sum->ready - m->sum.ready;
 	s->sum.held += sum->held - m->sum.held;
@@ -290,7 +290,7 @@ dlv_sched_next(struct dlv_sched *s, int64_t now, int64_t *out_at)
 		return j;
 	at = dlv_heap_at(&s->places);
 	at = s->running >= s->cap ? DLV_NEVER
-	     : at == DLV_NEVER	  ? at
+	     : at == DLV_NEVER    ? at
 				  : MAX(at, s->pause_until);
 	*out_at = MIN(at, s->house->node.at);
 	return NULL;

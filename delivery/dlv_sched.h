@@ -96,8 +96,8 @@ struct dlv_message *dlv_sched_take_look(struct dlv_sched *s);
  * What the message has to do, as it was read: begin, a job for each place,
  * end.  Jobs that run are left alone, others that were not named are gone.
  */
-void dlv_sched_begin(struct dlv_sched *s, struct dlv_message *m,
-    const struct dlv_numbers *sum);
+void dlv_sched_begin(
+    struct dlv_sched *s, struct dlv_message *m, const struct dlv_numbers *sum);
 void dlv_sched_want(
     struct dlv_sched *s, struct dlv_message *m, struct str hop, int64_t at);
 void dlv_sched_end(struct dlv_sched *s, struct dlv_message *m);

@@ -64,9 +64,8 @@ dlv_send_choose(struct arena *a, const struct conf *conf,
 	}
 	*out = v;
 	*out_n = n;
-	*out_id =
-	    str_fmt(a, "%.*s.%016llx", STRF(str_sub(item->message_id, 0, 40)),
-		(unsigned long long)h);
+	*out_id = str_fmt(a, "%.*s.%016llx",
+	    STRF(str_sub(item->message_id, 0, 40)), (unsigned long long)h);
 }
 
 static const struct store_queued *
@@ -106,7 +105,8 @@ static struct str
 reason_of(struct result *t, const struct rem_result *r)
 {
 	struct str who = t->out->host.n > 0 ? t->out->host : t->hop;
-	struct str text = str_fmt(t->p->a, "%.*s: ", STRF(str_sub(who, 0, 255)));
+	struct str text =
+	    str_fmt(t->p->a, "%.*s: ", STRF(str_sub(who, 0, 255)));
 
 	if (r->code != 0)
 		text = str_fmt(t->p->a, "%.*s%u ", STRF(text), r->code);
@@ -173,9 +173,8 @@ one_result(
 	default:
 		log_one(t, "send.later", q, r);
 		set = change(t, q, q->state, &e);
-		set->next_at = t->p->now +
-			       dlv_backoff(t->p->conf, set->attempts,
-				   t->p->jitter);
+		set->next_at = t->p->now + dlv_backoff(t->p->conf,
+					       set->attempts, t->p->jitter);
 		set->reason = reason_of(t, r);
 		return;
 	}
@@ -371,8 +370,8 @@ prepare(struct dlv_send *s, const struct conf *conf, bool has_item,
 		    deadline_in(READ_MS), &s->item);
 	if (rc != RC_OK)
 		return rc;
-	dlv_send_choose(&s->a, conf, &s->item, s->hop, now_unix(), &s->q,
-	    &s->n, &s->id);
+	dlv_send_choose(
+	    &s->a, conf, &s->item, s->hop, now_unix(), &s->q, &s->n, &s->id);
 	rc = s->n == 0 ? RC_NOENT : follow(s);
 	if (rc != RC_OK)
 		return rc;
@@ -437,8 +436,8 @@ refresh(struct dlv_send *s, struct arena *a, struct store_queue_item *item)
 	*item = s->item;
 	if (!s->refresh)
 		return RC_OK;
-	return store_queue_get(s->d->store, a, s->item.message_id,
-	    deadline_in(READ_MS), item);
+	return store_queue_get(
+	    s->d->store, a, s->item.message_id, deadline_in(READ_MS), item);
 }
 
 void

@@ -31,8 +31,8 @@ dlv_retry_count(const struct conf *conf, const struct store_queue_item *item,
 		out->expires_at = MIN(out->expires_at, q->expires_at);
 		if (dlv_retry_expires(q, &e))
 			out->next_at = MIN(out->next_at, q->expires_at);
-		out->next_at = MIN(
-		    out->next_at, dlv_retry_warn_at(conf, item, q, &e));
+		out->next_at =
+		    MIN(out->next_at, dlv_retry_warn_at(conf, item, q, &e));
 		if (q->state == DLV_READY || q->state == DLV_DONE) {
 			out->ready++;
 			if (q->kind != DIR_ELSEWHERE || q->state == DLV_DONE)

@@ -163,8 +163,7 @@ run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
 #define OWN_MS 30000
 
 enum rc
-dlv_submit_own(
-    struct dlv *d, const struct log *log, const struct dlv_submit *m)
+dlv_submit_own(struct dlv *d, const struct log *log, const struct dlv_submit *m)
 {
 	const struct conf *conf = dlv_conf(d);
 	struct deadline dl = deadline_in(OWN_MS);
@@ -176,8 +175,8 @@ dlv_submit_own(
 	enum rc rc;
 
 	buf_init(&meta, MAIL_META_MAX);
-	rc = dlv_plan_init(&p, &a, log, conf, m->from, m->trace, now_unix(),
-	    jitter(m));
+	rc = dlv_plan_init(
+	    &p, &a, log, conf, m->from, m->trace, now_unix(), jitter(m));
 	if (rc == RC_OK)
 		rc = dlv_scan(log, &a, m, &meta, &scan);
 	if (rc == RC_OK)

@@ -78,8 +78,7 @@ read_foreign(struct gw_smtp *s, const struct addr *rcpt, struct line *l)
 		return relay_denied();
 	l->address = mail_addr_text(&s->tx.a, rcpt);
 	l->foreign = true;
-	if (mail_route(&s->unit, s->conf, l->address, STR(""), &route) ==
-	    RC_OK)
+	if (mail_route(&s->unit, s->conf, l->address, STR(""), &route) == RC_OK)
 		return (struct answer){ 0, NULL, NULL };
 	l->address = STR("");
 	return (struct answer){ 550, "5.1.2", "No mail goes to such a domain" };
@@ -96,8 +95,8 @@ read_line(struct gw_smtp *s, struct str arg, struct line *l)
 	if (mail_smtp_to(&s->unit, arg, &args) != RC_OK)
 		return (struct answer){ 501, "5.1.3",
 			"Bad recipient address syntax" };
-	switch (mail_smtp_to_params(
-	    &s->unit, &args, MAIL_EXT_DSN, &params, &bad)) {
+	switch (
+	    mail_smtp_to_params(&s->unit, &args, MAIL_EXT_DSN, &params, &bad)) {
 	case RC_OK:
 		break;
 	case RC_DENY:
@@ -113,9 +112,9 @@ read_line(struct gw_smtp *s, struct str arg, struct line *l)
 	}
 	l->notify = params.notify;
 	if (params.orcpt_type.n > 0)
-		l->orcpt = str_fmt(&s->tx.a, "%.*s;%.*s",
-		    STRF(params.orcpt_type),
-		    STRF(mail_xtext_encode(&s->unit, params.orcpt)));
+		l->orcpt =
+		    str_fmt(&s->tx.a, "%.*s;%.*s", STRF(params.orcpt_type),
+			STRF(mail_xtext_encode(&s->unit, params.orcpt)));
 	domain = args.path.addr.domain;
 	if (!conf_is_local_domain(s->conf, domain))
 		return read_foreign(s, &args.path.addr, l);

@@ -175,7 +175,8 @@ explain_why(struct buf *out, const struct mail_dsn_rcpt *r)
 	if (r->code != 0)
 		line = str_fmt(&a, "%u %.*s", r->code, STRF(reply));
 	if (rc == RC_OK && reply.n > 0)
-		rc = put_wrapped(out, r->from_server ? "        " : "    ", line);
+		rc = put_wrapped(
+		    out, r->from_server ? "        " : "    ", line);
 	return rc;
 }
 
@@ -285,8 +286,8 @@ put_orcpt(struct buf *out, struct str orcpt)
 	    mail_xtext_decode(&a, str_from(orcpt, semi + 1), &text) != RC_OK)
 		return RC_OK;
 	return put_field(out, "Original-Recipient",
-	    str_fmt(&a, "%.*s;%.*s", STRF(str_sub(orcpt, 0, semi)),
-		STRF(text)));
+	    str_fmt(
+		&a, "%.*s;%.*s", STRF(str_sub(orcpt, 0, semi)), STRF(text)));
 }
 
 static enum rc
@@ -302,11 +303,10 @@ put_rcpt(struct buf *out, const struct mail_dsn_rcpt *r)
 		rc = put_field(out, "Final-Recipient",
 		    str_fmt(&a, "rfc822;%.*s", STRF(r->address)));
 	if (rc == RC_OK)
-		rc = buf_fmt(
-		    out, "Action: %s\r\n", words[r->action].action);
+		rc = buf_fmt(out, "Action: %s\r\n", words[r->action].action);
 	if (rc == RC_OK)
-		rc = put_field(out, "Status",
-		    r->status.n > 0 ? r->status : STR("5.0.0"));
+		rc = put_field(
+		    out, "Status", r->status.n > 0 ? r->status : STR("5.0.0"));
 	if (rc == RC_OK && r->from_server && host.n > 0)
 		rc = put_field(out, "Remote-MTA",
 		    str_fmt(&a, "dns;%.*s",
@@ -353,11 +353,9 @@ static enum rc
 put_original(struct buf *out, const struct mail_dsn *d)
 {
 	enum rc rc = buf_fmt(out, "\r\n--gp-%.*s\r\nContent-Type: %s\r\n%s\r\n",
-	    STRF(d->unique),
-	    d->full ? "message/rfc822" : "text/rfc822-headers",
-	    str_is_ascii(d->original)
-		? ""
-		: "Content-Transfer-Encoding: 8bit\r\n");
+	    STRF(d->unique), d->full ? "message/rfc822" : "text/rfc822-headers",
+	    str_is_ascii(d->original) ? ""
+				      : "Content-Transfer-Encoding: 8bit\r\n");
 
 	if (rc == RC_OK)
 		rc = buf_add(out, d->original);

@@ -30,16 +30,16 @@ enum mail_dsn_action {
 
 struct mail_dsn_rcpt {
 	enum mail_dsn_action action;
-	struct str address;     /* as the message was addressed */
-	struct str orcpt;       /* "rfc822;xtext", "" none */
-	struct str status;      /* "5.1.1" */
-	struct str host;        /* other server: "mx.example.net [192.0.2.1]" */
-	unsigned code;          /* of its reply, 0 none */
-	struct str reply;       /* its words, or ours */
-	bool from_server;       /* the reply is the server's */
-	bool expired;           /* given up after the time allowed */
-	int64_t last_attempt;   /* unix seconds, 0 unknown */
-	int64_t will_retry;     /* until then; 0: not any more */
+	struct str address;   /* as the message was addressed */
+	struct str orcpt;     /* "rfc822;xtext", "" none */
+	struct str status;    /* "5.1.1" */
+	struct str host;      /* other server: "mx.example.net [192.0.2.1]" */
+	unsigned code;        /* of its reply, 0 none */
+	struct str reply;     /* its words, or ours */
+	bool from_server;     /* the reply is the server's */
+	bool expired;         /* given up after the time allowed */
+	int64_t last_attempt; /* unix seconds, 0 unknown */
+	int64_t will_retry;   /* until then; 0: not any more */
 };
 
 struct mail_dsn {
@@ -48,11 +48,11 @@ struct mail_dsn {
 	struct str to;         /* canonical address that the notice goes to */
 	struct str unique;     /* letters, digits: Message-ID and boundary */
 	int64_t now, arrived;
-	struct str envid;      /* xtext, "" none */
+	struct str envid;                 /* xtext, "" none */
 	const struct mail_dsn_rcpt *rcpt; /* all of one action */
 	size_t nrcpt;
-	struct str original;   /* the message, or its header */
-	bool full;             /* original is the whole message */
+	struct str original;    /* the message, or its header */
+	bool full;              /* original is the whole message */
 	struct str double_from; /* for postmaster: the notice that bounced was
 				   to go to this address; "" otherwise */
 };

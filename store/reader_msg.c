@@ -144,8 +144,8 @@ store_queue_msg_open(struct store_view *v, const unsigned char *key,
 	if (rc != RC_OK || value.n < 12)
 		return RC_TEMP;
 	memcpy(k.b, key, SEAL_KEY);
-	rc = envelope_open(&a, &k, (const unsigned char *)id.p,
-	    str_from(value, 12), &env);
+	rc = envelope_open(
+	    &a, &k, (const unsigned char *)id.p, str_from(value, 12), &env);
 	seal_wipe(&k, sizeof(k));
 	if (rc != RC_OK) {
 		log_error(&v->r->log, "reader.envelope", KV("id", message_id));

@@ -24,7 +24,7 @@ struct store_svc_conf {
 	unsigned workers;
 	const uid_t *uids;
 	size_t nuids;
-	uid_t key_uid; /* who may attach, beside root: imap's user */
+	uid_t key_uid;       /* who may attach, beside root: imap's user */
 	uid_t queue_key_uid; /* who gets the queue's key: delivery's user */
 };
 

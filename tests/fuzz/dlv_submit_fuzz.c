@@ -102,8 +102,7 @@ check_plan(struct arena *a, const struct dlv_plan *p)
 			    &once, p->to[i].account, STR(""), &new) == RC_OK &&
 			new);
 		check_prefix(p->to[i].prefix);
-		PROMISE(str_has_prefix(
-		    p->to[i].prefix, STR("Return-Path: <")));
+		PROMISE(str_has_prefix(p->to[i].prefix, STR("Return-Path: <")));
 	}
 	for (size_t i = 0; i < p->nqueue; i++) {
 		struct dlv_people seen;

@@ -222,8 +222,8 @@ results_become_exit_codes(void **state)
 		{ RC_BAD, CLI_WRONG },
 		{ RC_TEMP, CLI_NO_ANSWER },
 	};
-	static const char *const verbs[] = { "list", "show", "retry", "hold", "release",
-		"delete" };
+	static const char *const verbs[] = { "list", "show", "retry", "hold",
+		"release", "delete" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows) * COUNT(verbs); i++) {

@@ -28,7 +28,7 @@ struct fake_sent {
 struct rem_client {
 	pthread_mutex_t lock;
 	struct arena a;
-	bool silent; /* answers come when fake_rem_answer is called */
+	bool silent;   /* answers come when fake_rem_answer is called */
 	unsigned mute; /* so many are answered RC_TEMP first */
 	struct fake_sent sent[FAKE_SENDS];
 	size_t nsent;

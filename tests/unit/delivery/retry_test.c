@@ -25,7 +25,9 @@ entry(uint64_t id, const char *rcpt, enum dir_kind kind, const char *dir_id)
 		.attempts = 1,
 		.next_at = NOW,
 		.expires_at = NOW + 500,
-		.prefix = kind == DIR_GROUP ? STR(TRACE) : STR("Return-Path: <>\r\nX: kept\r\n"),
+		.prefix = kind == DIR_GROUP
+			      ? STR(TRACE)
+			      : STR("Return-Path: <>\r\nX: kept\r\n"),
 	};
 }
 
@@ -99,7 +101,8 @@ person_follows_directory(void **state)
 		assert_int_equal(t.up.nset, !rows[i].delivered);
 		if (rows[i].delivered) {
 			assert_int_equal(t.up.remove[0], 7);
-			CHECK_STR(t.up.to[0].prefix, STR("Return-Path: <>\r\nX: kept\r\n"));
+			CHECK_STR(t.up.to[0].prefix,
+			    STR("Return-Path: <>\r\nX: kept\r\n"));
 			CHECK_STR(t.up.to[0].account, STR(ANN));
 		} else {
 			assert_int_equal(t.up.set[0].id, 7);
@@ -195,7 +198,8 @@ people_move_to_the_group_that_stays(void **state)
 	assert_int_equal(t.up.set[0].attempts, 1);
 	assert_int_equal(t.up.set[0].next_at, NOW + 100);
 	dlv_people_init(&seen, &t.a);
-	assert_int_equal(dlv_people_load(&seen, fake_people(t.up.set[0].data)), RC_OK);
+	assert_int_equal(
+	    dlv_people_load(&seen, fake_people(t.up.set[0].data)), RC_OK);
 	assert_true(dlv_people_has(&seen, STR(ANN), STR("")));
 	assert_true(dlv_people_has(&seen, STR(BOB), STR("")));
 	arena_free(&t.a);
@@ -219,7 +223,8 @@ delivered_person_is_remembered_for_the_group(void **state)
 	assert_int_equal(t.up.nset, 1);
 	assert_int_equal(t.up.set[0].id, 1);
 	dlv_people_init(&seen, &t.a);
-	assert_int_equal(dlv_people_load(&seen, fake_people(t.up.set[0].data)), RC_OK);
+	assert_int_equal(
+	    dlv_people_load(&seen, fake_people(t.up.set[0].data)), RC_OK);
 	assert_true(dlv_people_has(&seen, STR(BOB), STR("")));
 	arena_free(&t.a);
 }

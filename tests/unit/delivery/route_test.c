@@ -193,7 +193,8 @@ directory_down_queues_the_group_with_its_people(void **state)
 	assert_int_equal(t.p.queue[1].state, DLV_READY);
 	assert_int_equal(t.p.queue[1].data.n, 0);
 	dlv_people_init(&seen, &t.a);
-	assert_int_equal(dlv_people_load(&seen, fake_people(t.p.queue[0].data)), RC_OK);
+	assert_int_equal(
+	    dlv_people_load(&seen, fake_people(t.p.queue[0].data)), RC_OK);
 	assert_true(dlv_people_has(&seen, STR(ANN), STR("")));
 	assert_false(dlv_people_has(&seen, STR(BOB), STR("")));
 	arena_free(&t.a);
@@ -274,7 +275,8 @@ large_group_goes_on_in_the_queue(void **state)
 	assert_int_equal(t.p.nqueue, 1);
 	assert_int_equal(t.p.queue[0].next_at, NOW);
 	dlv_people_init(&seen, &t.a);
-	assert_int_equal(dlv_people_load(&seen, fake_people(t.p.queue[0].data)), RC_OK);
+	assert_int_equal(
+	    dlv_people_load(&seen, fake_people(t.p.queue[0].data)), RC_OK);
 	assert_true(
 	    dlv_people_has(&seen, t.dir.team[DLV_BATCH_MAX - 1].id, STR("")));
 	assert_false(

@@ -202,14 +202,12 @@ entries_are_kept_whole(void **state)
 		struct str data;
 		enum rc rc;
 	} rows[] = {
-		{ S(""), RC_OK },
-		{ S("\2"), RC_OK },
-		{ S("\1pppppppppppppppp"), RC_OK },
-		{ S("\3"), RC_BAD },
-		{ S("\2\1\10\0\0\0\0\0\0\0"), RC_BAD },       /* short */
-		{ S("\2\1\1\0\0\0\0"), RC_BAD },              /* not 8 */
-		{ S("\2\3\377\377\377\377"), RC_BAD },        /* long */
-		{ S("\2\143\0\0\0\0"), RC_BAD },              /* unknown */
+		{ S(""), RC_OK }, { S("\2"), RC_OK },
+		{ S("\1pppppppppppppppp"), RC_OK }, { S("\3"), RC_BAD },
+		{ S("\2\1\10\0\0\0\0\0\0\0"), RC_BAD }, /* short */
+		{ S("\2\1\1\0\0\0\0"), RC_BAD },        /* not 8 */
+		{ S("\2\3\377\377\377\377"), RC_BAD },  /* long */
+		{ S("\2\143\0\0\0\0"), RC_BAD },        /* unknown */
 	};
 	AUTO_ARENA a = { 0 };
 	struct dlv_entry got;
@@ -225,8 +223,7 @@ entries_are_kept_whole(void **state)
 	assert_int_equal(got.waits, 1);
 	assert_int_equal(got.host.n, 0);
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_int_equal(
-		    dlv_entry_get(rows[i].data, &got), rows[i].rc);
+		assert_int_equal(dlv_entry_get(rows[i].data, &got), rows[i].rc);
 }
 
 int

@@ -51,8 +51,8 @@ end(struct test *t)
 
 /* A message to one foreign address; more can be added. */
 static struct store_queued *
-message(struct test *t, const char *id, const char *to,
-    const struct dlv_entry *e)
+message(
+    struct test *t, const char *id, const char *to, const struct dlv_entry *e)
 {
 	struct store_queued *q = fake_store_add(&t->store, id, "");
 
@@ -235,8 +235,8 @@ a_failed_notice_goes_to_the_postmaster(void **state)
 	assert_int_equal(t.store.submits, 1);
 	/* The fake directory takes everybody for Ann. */
 	CHECK_STR(t.store.first_to, STR(ANN));
-	assert_true(str_find(t.store.body, STR("To: <postmaster@example.org>")) <
-		    t.store.body.n);
+	assert_true(str_find(t.store.body,
+			STR("To: <postmaster@example.org>")) < t.store.body.n);
 	end(&t);
 }
 
@@ -377,8 +377,7 @@ held_while_on_its_way_stays_held(void **state)
 	assert_true(becomes(&t, none_sending));
 	assert_int_equal(fake_store_entries(&t.store), 1);
 	assert_int_equal(t.store.item[0].entries[0].state, DLV_HELD);
-	CHECK_STR(
-	    t.store.item[0].entries[0].rcpt, STR("later@example.net"));
+	CHECK_STR(t.store.item[0].entries[0].rcpt, STR("later@example.net"));
 	end(&t);
 }
 
@@ -440,16 +439,16 @@ a_try_is_the_same_after_a_crash(void **state)
 	another(&t, "ok+2@example.net");
 	another(&t, "ok+3@example.net")->attempts = 1;
 	it = &t.store.item[0];
-	dlv_send_choose(&t.a, &t.conf, it, STR("mx:example.net"), now_unix(),
-	    &v, &n, &id1);
+	dlv_send_choose(
+	    &t.a, &t.conf, it, STR("mx:example.net"), now_unix(), &v, &n, &id1);
 	assert_int_equal(n, 2);
 	it->nentries = 2; /* the third one's result came in meanwhile */
-	dlv_send_choose(&t.a, &t.conf, it, STR("mx:example.net"), now_unix(),
-	    &v, &n, &id2);
+	dlv_send_choose(
+	    &t.a, &t.conf, it, STR("mx:example.net"), now_unix(), &v, &n, &id2);
 	CHECK_STR(id1, id2);
 	it->entries[0].attempts++;
-	dlv_send_choose(&t.a, &t.conf, it, STR("mx:example.net"), now_unix(),
-	    &v, &n, &id3);
+	dlv_send_choose(
+	    &t.a, &t.conf, it, STR("mx:example.net"), now_unix(), &v, &n, &id3);
 	assert_int_equal(n, 1);
 	assert_false(str_eq(id1, id3));
 	dlv_send_choose(&t.a, &t.conf, it, STR("mx:other.example"), now_unix(),

@@ -11,7 +11,8 @@ static const struct mail_dsn plain = {
 	.unique = S("0123456789abcdef"),
 	.now = 1700000000,
 	.arrived = 1699999000,
-	.original = S("From: ann@example.org\r\nMessage-ID: <x@y>\r\n\r\nhi\r\n"),
+	.original =
+	    S("From: ann@example.org\r\nMessage-ID: <x@y>\r\n\r\nhi\r\n"),
 	.full = true,
 };
 
@@ -57,8 +58,9 @@ action_decides_the_words(void **state)
 		      .status = S("4.4.1"),
 		      .will_retry = 1700100000 },
 		    { "Subject: Your message is late\r\n", "need not do",
-			"Will-Retry-Until: Thu, 16 Nov 2023", "Action: "
-							      "delayed" } },
+			"Will-Retry-Until: Thu, 16 Nov 2023",
+			"Action: "
+			"delayed" } },
 		{ { .action = MAIL_DSN_RELAYED, .status = S("2.0.0") },
 		    { "Action: relayed\r\n", "handed to another" } },
 		{ { .action = MAIL_DSN_DELIVERED, .status = S("2.0.0") },
@@ -84,8 +86,8 @@ action_decides_the_words(void **state)
 		d.rcpt = &r;
 		d.nrcpt = 1;
 		text = write_one(&b, &d);
-		assert_true(has(
-		    text, "Final-Recipient: rfc822;joe@example.net\r\n"));
+		assert_true(
+		    has(text, "Final-Recipient: rfc822;joe@example.net\r\n"));
 		for (size_t k = 0; k < 6 && rows[i].want[k] != NULL; k++)
 			if (!has(text, rows[i].want[k]))
 				fail_msg("row %zu: no \"%s\" in\n%.*s", i,

@@ -70,8 +70,8 @@ the_closest_route_wins(void **state)
 		struct mail_route got = { 0 };
 		AUTO_ARENA a = { 0 };
 
-		assert_int_equal(mail_route(&a, &conf, rows[i].rcpt,
-				     rows[i].where, &got),
+		assert_int_equal(
+		    mail_route(&a, &conf, rows[i].rcpt, rows[i].where, &got),
 		    rows[i].rc);
 		if (rows[i].rc != RC_OK)
 			continue;
