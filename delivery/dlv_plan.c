@@ -179,7 +179,8 @@ dlv_plan_queue(struct dlv_plan *p, const struct dlv_rcpt *rcpt,
 	if (rcpt->kind == DIR_USER &&
 	    dlv_prefix(p, rcpt->address, &prefix) != RC_OK)
 		return RC_BAD;
-	e.waits = state == DLV_HELD;
+	/* Policy's is for an administrator, as if he had held it himself. */
+	e.waits = state == DLV_HELD && !p->for_admin;
 	q = add_entry(p, rcpt, state, &e);
 	q->attempts = 1;
 	q->next_at = p->now + dlv_backoff(p->conf, 1, p->jitter);
@@ -366,6 +367,20 @@ dlv_plan_members(struct dlv_plan *p, const struct dlv_rcpt *group,
 	}
 	*out = how;
 	return RC_OK;
+}
+
+struct str
+dlv_plan_hop(
+    struct arena *a, const struct conf *conf, const struct store_queued *q)
+{
+	struct mail_route route;
+	struct dlv_entry e;
+
+	if (q->state != DLV_READY || q->kind != DIR_ELSEWHERE ||
+	    dlv_entry_get(q->data, &e) != RC_OK ||
+	    mail_route(a, conf, q->rcpt, e.route, &route) != RC_OK)
+		return STR("");
+	return route.hop;
 }
 
 struct str

@@ -37,6 +37,7 @@ struct dlv_plan {
 	uint32_t jitter;        /* random, for back-off */
 	struct str from;        /* the envelope's, "" is null */
 	struct str return_path; /* the field */
+	bool for_admin;         /* what is held does not expire */
 	struct str envid;
 	enum rem_ret ret;
 	struct str trace;       /* the gateway's fields */
@@ -95,6 +96,10 @@ enum dlv_members {
 MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p,
     const struct dlv_rcpt *group, const struct dir_rcpt *member, size_t n,
     enum dlv_members *out);
+
+/* The hop of an entry, "" if it is none to send to another system now. */
+struct str dlv_plan_hop(
+    struct arena *a, const struct conf *conf, const struct store_queued *q);
 
 /* Why a group stays in the queue after that. */
 struct str dlv_reason_members(enum dlv_members how);

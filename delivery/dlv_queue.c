@@ -125,7 +125,7 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 		dlv_sched_want(&q->sched, m, STR(""), s.next_at * 1000);
 	for (size_t i = 0; i < item->nentries; i++) {
 		const struct store_queued *e = &item->entries[i];
-		struct str hop = dlv_send_hop(&a, conf, e);
+		struct str hop = dlv_plan_hop(&a, conf, e);
 
 		if (hop.n > 0)
 			dlv_sched_want(&q->sched, m, hop, e->next_at * 1000);

@@ -41,12 +41,20 @@ dlv_retry_warn_at(const struct conf *conf, const struct store_queue_item *item,
 	return item->received_at + (int64_t)conf->queue_warn_s;
 }
 
+bool
+dlv_retry_is_here(const struct conf *conf, const struct store_queued *q)
+{
+	AUTO_ARENA a = { 0 };
+
+	return q->kind != DIR_ELSEWHERE || dlv_plan_hop(&a, conf, q).n == 0;
+}
+
 /* To be tried here. */
 static bool
-due(const struct store_queued *q, int64_t now)
+due(const struct retry *t, const struct store_queued *q)
 {
-	return q->state == DLV_READY && q->kind != DIR_ELSEWHERE &&
-	       q->next_at <= now;
+	return q->state == DLV_READY && q->next_at <= t->p->now &&
+	       dlv_retry_is_here(t->p->conf, q);
 }
 
 static struct dlv_entry
@@ -69,9 +77,9 @@ expired(const struct store_queued *q, int64_t now)
 
 /* Something is to be done with it now. */
 static bool
-touched(const struct store_queued *q, int64_t now)
+touched(const struct retry *t, const struct store_queued *q)
 {
-	return due(q, now) || expired(q, now);
+	return due(t, q) || expired(q, t->p->now);
 }
 
 static void
@@ -117,7 +125,7 @@ load_people(struct retry *t)
 		t->p->entry_bytes += dlv_entry_bytes(q);
 		if (dlv_people_load(&t->p->seen, entry_of(q).people) != RC_OK)
 			return RC_BAD;
-		if (q->kind == DIR_GROUP || due(q, t->p->now))
+		if (q->kind == DIR_GROUP || due(t, q))
 			continue;
 		if (dlv_people_add(&t->p->seen, q->dir_id, q->rcpt, &new) !=
 		    RC_OK)
@@ -239,7 +247,7 @@ try_person(struct retry *t, const struct store_queued *q)
 	else if (rc == RC_DENY)
 		keep(t, q, DLV_HELD, STR("may not receive"));
 	else if (rc == RC_BAD)
-		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, q->rcpt));
+		send_away(t, q, STR(""));
 	else
 		keep(t, q, DLV_HELD, STR("no longer in the directory"));
 	return RC_OK;
@@ -341,7 +349,7 @@ operation_id(const struct retry *t)
 		const struct store_queued *q = &t->item->entries[i];
 		uint64_t v[4] = { h, q->id, q->attempts, q->data.n };
 
-		if (touched(q, t->p->now))
+		if (touched(t, q))
 			h = str_hash(str_n(v, sizeof(v)));
 	}
 	return str_fmt(a, "%.*s.%016llx",
@@ -362,8 +370,8 @@ try_all(struct retry *t, bool groups)
 	for (size_t i = 0; i < t->item->nentries && rc == RC_OK; i++) {
 		const struct store_queued *q = &t->item->entries[i];
 
-		if (!touched(q, t->p->now) ||
-		    (q->kind == DIR_GROUP) != groups || full(t))
+		if (!touched(t, q) || (q->kind == DIR_GROUP) != groups ||
+		    full(t))
 			continue;
 		if (expired(q, t->p->now))
 			give_up(t, q);

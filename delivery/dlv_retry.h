@@ -40,6 +40,8 @@ void dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out);
 /* The numbers of an item as it stands. */
 void dlv_retry_count(const struct conf *conf,
     const struct store_queue_item *item, struct dlv_step *out);
+/* It is this house's to try: no other system can be named for it. */
+bool dlv_retry_is_here(const struct conf *conf, const struct store_queued *q);
 /* Does this entry expire?  Not when an administrator holds it. */
 bool dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e);
 /* Since when the sender should know that it is late; INT64_MAX: never. */

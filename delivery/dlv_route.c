@@ -173,6 +173,7 @@ hold_all(struct dlv_plan *p, const struct dlv_submit *m)
 {
 	enum rc rc = RC_OK;
 
+	p->for_admin = true;
 	for (size_t i = 0; i < m->nto && rc == RC_OK; i++)
 		rc = dlv_plan_queue(
 		    p, &m->to[i], DLV_HELD, STR("held by policy"));

@@ -19,20 +19,6 @@
 #define REASON_MAX    512u
 #define WAIT_STORE_MS 1000
 
-struct str
-dlv_send_hop(
-    struct arena *a, const struct conf *conf, const struct store_queued *q)
-{
-	struct mail_route route;
-	struct dlv_entry e;
-
-	if (q->state != DLV_READY || q->kind != DIR_ELSEWHERE ||
-	    dlv_entry_get(q->data, &e) != RC_OK ||
-	    mail_route(a, conf, q->rcpt, e.route, &route) != RC_OK)
-		return STR("");
-	return route.hop;
-}
-
 /*
  * The entries of one transaction must be the same after a crash, or remote
  * would not know it again: so only those of one attempt, in order.
@@ -55,7 +41,7 @@ dlv_send_choose(struct arena *a, const struct conf *conf,
 		if (q->next_at > now || q->expires_at <= now ||
 		    (first != NULL && (q->attempts != first->attempts ||
 					  q->next_at != first->next_at)) ||
-		    !str_eq(dlv_send_hop(a, conf, q), hop))
+		    !str_eq(dlv_plan_hop(a, conf, q), hop))
 			continue;
 		if (first == NULL)
 			first = q;

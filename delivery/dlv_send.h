@@ -49,9 +49,6 @@ struct dlv_send {
 void dlv_send_choose(struct arena *a, const struct conf *conf,
     const struct store_queue_item *item, struct str hop, int64_t now,
     const struct store_queued ***out, size_t *out_n, struct str *out_id);
-/* The hop of an entry, "" if it is none of ours to send now. */
-struct str dlv_send_hop(
-    struct arena *a, const struct conf *conf, const struct store_queued *q);
 /*
  * What the outcome makes of the chosen entries.  item: as it is now; entries
  * that have vanished are left out.

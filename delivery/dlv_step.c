@@ -35,7 +35,7 @@ dlv_retry_count(const struct conf *conf, const struct store_queue_item *item,
 		    MIN(out->next_at, dlv_retry_warn_at(conf, item, q, &e));
 		if (q->state == DLV_READY || q->state == DLV_DONE) {
 			out->ready++;
-			if (q->kind != DIR_ELSEWHERE || q->state == DLV_DONE)
+			if (q->state == DLV_DONE || dlv_retry_is_here(conf, q))
 				out->next_at = MIN(out->next_at, q->next_at);
 		} else if (q->state == DLV_POISON) {
 			out->poison++;

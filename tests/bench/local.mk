@@ -26,3 +26,7 @@ noinst_PROGRAMS += %D%/policy_bench
 	tests/unit/policy/dkim_rig.c $(spf_zone)
 %C%_policy_bench_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 %C%_policy_bench_LDADD = $(fuzz_policy_libs)
+noinst_PROGRAMS += %D%/queue_bench
+%C%_queue_bench_SOURCES = %D%/queue_bench.c
+%C%_queue_bench_LDADD = libdelivery.a libremclient.a libdirclient.a \
+	$(STORE_LIBS) $(CONF_LIBS) $(JANSSON_LIBS)

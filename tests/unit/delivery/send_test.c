@@ -424,6 +424,26 @@ people_are_followed_before_another_try(void **state)
 	end(&t);
 }
 
+/* Asked to try what has no route: the directory is asked, and it is held. */
+static void
+without_a_route_it_is_held_again(void **state)
+{
+	const struct dlv_entry e = { .route = STR("exchange.example.org") };
+	struct store_queued *q;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q = message(&t, "a1", "dan@example.org", &e);
+	q->dir_id = STR(DAN);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, updated));
+	assert_int_equal(t.rem.nsent, 0);
+	assert_int_equal(t.store.item[0].entries[0].state, DLV_HELD);
+	assert_int_equal(t.store.item[0].entries[0].attempts, 1);
+	end(&t);
+}
+
 static void
 a_try_is_the_same_after_a_crash(void **state)
 {
@@ -473,6 +493,7 @@ main(void)
 		cmocka_unit_test(held_while_on_its_way_stays_held),
 		cmocka_unit_test(deleted_while_on_its_way),
 		cmocka_unit_test(people_are_followed_before_another_try),
+		cmocka_unit_test(without_a_route_it_is_held_again),
 		cmocka_unit_test(a_try_is_the_same_after_a_crash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
