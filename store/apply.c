@@ -56,7 +56,6 @@ put_body(struct apply *ap, const struct rec_body *r)
 		le_put(p + 32 + 12 * i, pos != 0 ? pos : ap->part_pos, 8);
 		memcpy(p + 40 + 12 * i, r->parts.p + 12 * i + 8, 4);
 	}
-	ap->info->bodies++;
 	return RC_OK;
 }
 
@@ -73,6 +72,22 @@ apply_body(struct apply *ap, const struct rec_body *r)
 	memcpy(ap->body, r->id, BODY_ID);
 	ap->has_body = true;
 	ap->meta = r->meta;
+	ap->info->bodies++;
+	return put_body(ap, r);
+}
+
+/* A body that went while it was being moved stays gone. */
+enum rc
+apply_moved(struct apply *ap, const struct rec_body *r)
+{
+	struct ix_body known;
+	enum rc rc = ix_body_get(ap->ix, ap->txn, r->id, &known);
+
+	if (rc != RC_OK)
+		return rc == RC_NOENT ? RC_OK : rc;
+	if (known.body.content != r->content ||
+	    known.body.nparts != r->nparts || known.meta_len != r->meta.n)
+		return apply_contradiction(ap, "moved body");
 	return put_body(ap, r);
 }
 
@@ -195,6 +210,10 @@ apply_op(struct apply *ap, const struct rec_op *op)
 		return apply_entry_del(ap, &op->entry);
 	case REC_OPID:
 		return apply_opid(ap, &op->opid);
+	case REC_MOVED:
+		return apply_moved(ap, &op->body);
+	case REC_RESTORED:
+		return apply_restored(ap, &op->restored);
 	}
 	return RC_DENY;
 }

@@ -68,6 +68,8 @@ enum rc apply_queue(struct apply *ap, const struct rec_queue *r);
 enum rc apply_entry(struct apply *ap, const struct rec_entry *r);
 enum rc apply_entry_del(struct apply *ap, const struct rec_entry *r);
 enum rc apply_opid(struct apply *ap, const struct rec_opid *r);
+enum rc apply_moved(struct apply *ap, const struct rec_body *r);
+enum rc apply_restored(struct apply *ap, const struct rec_restored *r);
 /* The reference is gone; so is the body with its last one. */
 enum rc apply_unref(struct apply *ap, const unsigned char body[BODY_ID],
     uint64_t mailbox, uint32_t uid);

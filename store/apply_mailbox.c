@@ -169,3 +169,50 @@ apply_recent(struct apply *ap, const struct rec_recent *r)
 	m.first_recent = MAX(m.first_recent, r->first);
 	return ix_mbox_put(ap->ix, ap->txn, r->mailbox, &m);
 }
+
+/*
+ * UIDs of the time after the backup may be given out again: every mailbox
+ * gets a UIDVALIDITY above all that its account has given out.
+ */
+enum rc
+apply_restored(struct apply *ap, const struct rec_restored *r)
+{
+	const struct ix *ix = ap->ix;
+	struct ix_key last = { .n = 0 };
+	enum rc rc = RC_OK;
+
+	while (rc == RC_OK) {
+		AUTO_WALK w = { 0 };
+		struct rec_mailbox m;
+		struct ix_account acct;
+		struct str k, v, id;
+		struct dec d;
+
+		rc = ix_walk_begin(
+		    ix, ap->txn, ix->name, STR(""), ix_key_str(&last), &w);
+		if (rc == RC_OK)
+			rc = ix_walk_next(&w, &k, &v);
+		if (rc != RC_OK)
+			break;
+		last = ix_key_pair(be_get(k.p, 8), be_get(k.p + 8, 8) + 1);
+		d = dec_of(str_dup(ap->a, v));
+		rec_dec_mailbox(&d, &m);
+		if (d.bad)
+			return apply_contradiction(ap, "restored");
+		if (!(m.flags & MBOX_EXISTS))
+			continue;
+		rc = ix_account_id(ix, ap->txn, m.account, &id);
+		if (rc != RC_OK)
+			break;
+		id = str_dup(ap->a, id);
+		rc = ix_account_get(ix, ap->txn, id, &acct);
+		if (rc != RC_OK)
+			break;
+		m.uidvalidity = MAX(r->uidvalidity, acct.uidvalidity + 1);
+		rc = put_name(ap, &m);
+		if (rc == RC_OK)
+			rc = note_in_account(ap, &m);
+		apply_touched(ap, m.account, 0, 0);
+	}
+	return rc == RC_NOENT ? RC_OK : rc;
+}

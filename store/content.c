@@ -321,13 +321,34 @@ struct content_reader {
 	unsigned char *data;
 };
 
+static void
+set_places(struct content_reader *r, const struct rec_body *body)
+{
+	struct dec d = dec_of(body->parts);
+
+	for (uint32_t i = 0; i < r->nparts; i++) {
+		r->parts[i].pos = dec_u(&d, 8);
+		r->parts[i].len = (uint32_t)dec_u(&d, 4);
+	}
+	r->part = UINT32_MAX;
+}
+
+enum rc
+content_moved(struct content_reader *r, const struct rec_body *body)
+{
+	if (body->content != r->size || body->nparts != r->nparts ||
+	    body->parts.n != (size_t)r->nparts * 12)
+		return RC_TEMP;
+	set_places(r, body);
+	return RC_OK;
+}
+
 enum rc
 content_open(struct content_pool *pool, struct seglog_files *files,
     const struct rec_body *body, const unsigned char key[SEAL_KEY],
     struct content_reader **out)
 {
 	struct content_reader *r;
-	struct dec d = dec_of(body->parts);
 
 	if (body->content > CONTENT_MAX ||
 	    body->nparts != parts_of(body->content) ||
@@ -345,11 +366,7 @@ content_open(struct content_pool *pool, struct seglog_files *files,
 	r->chunks = chunks_of(r->size);
 	r->nparts = body->nparts;
 	r->parts = xcalloc(r->nparts, sizeof(*r->parts));
-	for (uint32_t i = 0; i < r->nparts; i++) {
-		r->parts[i].pos = dec_u(&d, 8);
-		r->parts[i].len = (uint32_t)dec_u(&d, 4);
-	}
-	r->part = UINT32_MAX;
+	set_places(r, body);
 	r->chunk = UINT64_MAX;
 	*out = r;
 	return RC_OK;

@@ -61,6 +61,9 @@ struct content_reader;
 MUST_CHECK enum rc content_open(struct content_pool *pool,
     struct seglog_files *files, const struct rec_body *body,
     const unsigned char key[SEAL_KEY], struct content_reader **out);
+/* The body was moved: go on at its places of now. */
+MUST_CHECK enum rc content_moved(
+    struct content_reader *r, const struct rec_body *body);
 /* Up to n bytes at off; *out_n is 0 at the end. */
 MUST_CHECK enum rc content_read(
     struct content_reader *r, uint64_t off, void *p, size_t n, size_t *out_n);

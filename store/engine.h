@@ -57,6 +57,8 @@ enum engine_kind {
 	ENGINE_DELETE,
 	ENGINE_RENAME,
 	ENGINE_SUBSCRIBE,
+	ENGINE_RESTORED, /* a backup was put back: new UIDVALIDITYs */
+	ENGINE_MOVE,     /* the engine's own: compaction */
 };
 
 struct engine_delivery {
@@ -139,6 +141,20 @@ struct engine_stats {
 	bool read_only, below_floor;
 };
 
+/* Looking after the space. */
+struct engine_upkeep {
+	uint64_t segments; /* sealed ones */
+	uint64_t sealed_bytes, live_bytes;
+	uint64_t checkpoint_bytes;
+	uint64_t position; /* of the next record */
+	/* A run of compaction: bytes to move, moved, given back. */
+	uint64_t total, done, freed;
+	uint64_t runs; /* ended */
+	bool running, failed;
+	bool waits;    /* for a pin */
+	bool removing; /* the engine's own */
+};
+
 struct engine_ops {
 	const char *name;
 	/* RC_BAD: the content is not what it says.  RC_TEMP below the floor. */
@@ -161,6 +177,14 @@ struct engine_ops {
 	enum rc (*queue_get)(struct engine *e, struct arena *a,
 	    const unsigned char id[BODY_ID], struct store_queue_item *out);
 	void (*stats)(struct engine *e, struct engine_stats *out);
+	/* Give space back; RC_TEMP: not done, or not all of it. */
+	enum rc (*compact)(struct engine *e, bool wait);
+	enum rc (*upkeep)(struct engine *e, struct engine_upkeep *out);
+	/*
+	 * From on to off no file of the log goes or is replaced, so that it
+	 * can be copied up to the position upkeep says.  Counted.
+	 */
+	void (*pin)(struct engine *e, bool on);
 	/* Now and then, and after a reader died. */
 	void (*tend)(struct engine *e);
 	void (*close)(struct engine **e);
@@ -180,6 +204,8 @@ struct engine_conf {
 	unsigned gather_us;
 	const struct io *io;
 	bool inline_prepare; /* no helper thread (tests) */
+	bool compact_auto;   /* compact when there is enough garbage: */
+	unsigned compact_percent;
 	void (*changed)(
 	    void *ctx, const struct engine_change *changes, size_t n);
 	void *ctx;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/ckpt.h"
 #include "store/local.h"
 
 static void
@@ -65,6 +66,7 @@ local_close(struct engine **ep)
 
 	if (l == NULL)
 		return;
+	local_compact_stop(l);
 	local_commit_stop(l);
 	seglog_close(&l->seglog);
 	ix_close(&l->ix);
@@ -103,6 +105,9 @@ static const struct engine_ops ops = {
 	.queue_list = local_queue_list,
 	.queue_get = local_queue_get,
 	.stats = local_stats,
+	.compact = local_compact,
+	.upkeep = local_upkeep,
+	.pin = local_pin,
 	.tend = local_tend,
 	.close = local_close,
 };
@@ -158,9 +163,12 @@ new_info(struct local *l)
 	return ix_rc(&l->ix, mdb_txn_commit(t), "commit");
 }
 
-/* RC_BAD: not an index of this log. */
+/*
+ * RC_BAD: not an index of this log.  RC_NOENT: an empty one, or one that was
+ * not loaded whole.
+ */
 static enum rc
-open_index(struct local *l)
+open_index(struct local *l, const struct ckpt_head *ckpt)
 {
 	MDB_txn *t;
 	enum rc rc = ix_open(&l->log, l->dir, l->conf.map_bytes, false, &l->ix);
@@ -173,8 +181,6 @@ open_index(struct local *l)
 		return rc;
 	rc = ix_info_get(&l->ix, t, &l->info);
 	mdb_txn_abort(t);
-	if (rc == RC_NOENT)
-		return new_info(l);
 	if (rc == RC_DENY)
 		log_error(&l->log, "index.format", KVU("known", IX_FORMAT),
 		    KVC("why", "the index was made by a later version"));
@@ -182,8 +188,60 @@ open_index(struct local *l)
 		return rc;
 	if (memcmp(l->info.store, l->sconf.store, STORE_ID) != 0)
 		return RC_BAD;
+	/* Before it there may be holes where segments were. */
+	if (l->info.applied.pos < ckpt->at.pos)
+		return RC_BAD;
 	rc = seglog_confirm(&l->log, &l->sconf, &l->info.applied);
 	return rc == RC_NOENT ? RC_BAD : rc;
+}
+
+/* From the checkpoint if there is one, else from nothing. */
+static enum rc
+fill_index(struct local *l, enum rc found, const struct ckpt_head *ckpt)
+{
+	MDB_txn *t;
+	enum rc rc = found;
+
+	if (rc == RC_NOENT)
+		return new_info(l);
+	if (rc == RC_OK)
+		rc = seglog_confirm(&l->log, &l->sconf, &ckpt->at);
+	if (rc == RC_NOENT) {
+		log_error(&l->log, "log.damaged",
+		    KVU("segment", POS_SEG(ckpt->at.last)),
+		    KVU("offset", POS_OFF(ckpt->at.last)),
+		    KVC("why", "the record before the checkpoint is missing"));
+		return RC_BAD;
+	}
+	if (rc == RC_OK)
+		rc = ckpt_load(&l->log, l->dir, &l->ix, l->files);
+	if (rc == RC_OK)
+		rc = ix_rc(&l->ix,
+		    mdb_txn_begin(l->ix.env, NULL, MDB_RDONLY, &t), "begin");
+	if (rc != RC_OK)
+		return rc;
+	rc = ix_info_get(&l->ix, t, &l->info);
+	mdb_txn_abort(t);
+	return rc;
+}
+
+/*
+ * A checkpoint that cannot be read is damage only to who needs it: the next
+ * compaction makes another one.
+ */
+static enum rc
+find_checkpoint(struct local *l, struct ckpt_head *out)
+{
+	enum rc rc = ckpt_head(&l->log, l->dir, out);
+
+	if (rc == RC_OK && memcmp(out->store, l->sconf.store, STORE_ID) != 0) {
+		log_error(&l->log, "checkpoint.store",
+		    KVC("why", "it belongs to another store"));
+		rc = RC_BAD;
+	}
+	if (rc != RC_OK)
+		*out = (struct ckpt_head){ 0 };
+	return rc;
 }
 
 static enum rc
@@ -203,6 +261,23 @@ set_index_aside(struct local *l)
 		return RC_TEMP;
 	}
 	return RC_OK;
+}
+
+static enum rc
+fit_index(struct local *l)
+{
+	struct ckpt_head ckpt;
+	enum rc found = find_checkpoint(l, &ckpt), rc;
+
+	if (found == RC_TEMP || found == RC_DENY)
+		return found;
+	rc = open_index(l, &ckpt);
+	if (rc == RC_BAD) {
+		rc = set_index_aside(l);
+		if (rc == RC_OK)
+			rc = open_index(l, &ckpt);
+	}
+	return rc == RC_NOENT ? fill_index(l, found, &ckpt) : rc;
 }
 
 /* Nothing may be built on records that the disk does not surely have. */
@@ -252,12 +327,7 @@ open_all(struct local *l)
 		    l->sconf.store, &l->keys);
 	if (rc != RC_OK)
 		return rc;
-	rc = open_index(l);
-	if (rc == RC_BAD) {
-		rc = set_index_aside(l);
-		if (rc == RC_OK)
-			rc = open_index(l);
-	}
+	rc = fit_index(l);
 	if (rc == RC_OK)
 		rc = settle_log(l, &scan, &a);
 	if (rc == RC_OK)
@@ -269,8 +339,11 @@ open_all(struct local *l)
 	if (rc != RC_OK)
 		return rc;
 	local_tend(&l->base);
-	return seglog_open(&l->log, &l->sconf, &l->info.applied,
+	rc = seglog_open(&l->log, &l->sconf, &l->info.applied,
 	    MAX(scan.segments + 1, l->info.next_segment), &l->seglog);
+	if (rc == RC_OK)
+		atomic_store(&l->tail_pos, seglog_at(l->seglog).pos);
+	return rc;
 }
 
 static void
@@ -315,6 +388,8 @@ engine_local_open(
 	rc = open_all(l);
 	if (rc == RC_OK)
 		rc = local_commit_start(l);
+	if (rc == RC_OK)
+		rc = local_compact_start(l);
 	if (rc != RC_OK)
 		local_close(&e);
 	*out = e;

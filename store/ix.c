@@ -186,6 +186,33 @@ ix_put(const struct ix *ix, MDB_txn *t, MDB_dbi db, struct str key,
 }
 
 enum rc
+ix_append(const struct ix *ix, MDB_txn *t, MDB_dbi db, struct str key,
+    struct str value)
+{
+	MDB_val k = val(key), v = val(value);
+
+	return ix_rc(ix, mdb_put(t, db, &k, &v, MDB_APPEND), "append");
+}
+
+enum rc
+ix_empty(const struct ix *ix, MDB_txn *t)
+{
+	const MDB_dbi dbs[] = { ix->info, ix->account, ix->acctno, ix->name,
+		ix->byname, ix->mbox, ix->body, ix->queue, ix->op };
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; rc == RC_OK && i < COUNT(dbs); i++)
+		rc = ix_rc(ix, mdb_drop(t, dbs[i], 0), "empty");
+	return rc;
+}
+
+enum rc
+ix_sync(const struct ix *ix)
+{
+	return ix_rc(ix, mdb_env_sync(ix->env, 1), "sync");
+}
+
+enum rc
 ix_room(const struct ix *ix, MDB_txn *t, MDB_dbi db, struct str key, size_t n,
     unsigned char **out)
 {

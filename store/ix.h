@@ -107,6 +107,14 @@ MUST_CHECK enum rc ix_room(const struct ix *ix, MDB_txn *t, MDB_dbi db,
 MUST_CHECK enum rc ix_del(
     const struct ix *ix, MDB_txn *t, MDB_dbi db, struct str key);
 
+/* As put, for keys that come in order into a database that was empty. */
+MUST_CHECK enum rc ix_append(const struct ix *ix, MDB_txn *t, MDB_dbi db,
+    struct str key, struct str value);
+/* Everything out, for a checkpoint to be put in. */
+MUST_CHECK enum rc ix_empty(const struct ix *ix, MDB_txn *t);
+/* What was committed survives a power cut from here on. */
+MUST_CHECK enum rc ix_sync(const struct ix *ix);
+
 /*
  * Walk over the keys that begin with `prefix`, from `from` on (which also
  * begins with it).

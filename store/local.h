@@ -30,6 +30,9 @@ struct engine_body {
 	struct buf parts; /* places; the last one is 0, in the record */
 	struct buf last;  /* that part */
 	uint32_t number;  /* its */
+	/* Parts went ahead: from this segment on they may stand. */
+	uint32_t pin;
+	struct engine_body *next; /* of those */
 };
 
 /* A part of a large body that goes ahead of its record. */
@@ -76,13 +79,16 @@ struct local {
 	struct content_pool *pool;  /* any thread */
 	/* The committer's. */
 	struct ix_info info;
-	bool behind; /* the log knows more than the index */
 	struct local_touched *touched;
 	size_t ntouched, touched_room;
 	struct arena batch; /* for the time of a batch */
 	int64_t space_at_ns;
 	/* Any thread. */
 	atomic_bool read_only, below_floor;
+	atomic_bool behind; /* the log knows more than the index */
+	/* At most where the next record goes; every part put later is behind */
+	_Atomic uint64_t tail_pos;
+	struct compact *compact;
 	atomic_uint_fast64_t commits, intents, index_commits, rolls;
 	_Atomic uint64_t free_bytes;
 	_Atomic uint64_t ops_committed; /* ids below this one are durable */
@@ -98,6 +104,8 @@ struct local {
 	struct engine_intent *head, **tail;
 	struct local_part *parts, **parts_tail;
 	size_t waiting, wanted; /* wake the committer at `wanted` */
+	size_t moves;           /* waiting, too, and nobody's company */
+	struct engine_body *ahead;
 	bool asleep, stop;
 };
 
@@ -130,6 +138,8 @@ int plan_flags(struct plan *p);
 int plan_copy(struct plan *p);
 int plan_expunge(struct plan *p);
 int plan_mailbox(struct plan *p);
+int plan_move(struct plan *p);
+int plan_restored(struct plan *p);
 
 /* local_mailbox.c */
 struct plan_account {
@@ -219,6 +229,13 @@ void local_start(struct engine *e, struct engine_intent *in);
 enum rc local_put_part(struct local *l, struct local_part *part);
 MUST_CHECK enum rc local_commit_start(struct local *l);
 void local_commit_stop(struct local *l);
+
+/* local_compact.c */
+MUST_CHECK enum rc local_compact_start(struct local *l);
+void local_compact_stop(struct local *l);
+enum rc local_compact(struct engine *e, bool wait);
+enum rc local_upkeep(struct engine *e, struct engine_upkeep *out);
+void local_pin(struct engine *e, bool on);
 
 /* local_replay.c */
 MUST_CHECK enum rc local_replay(struct local *l);

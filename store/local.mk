@@ -12,13 +12,14 @@ libstore_a_SOURCES = \
 	%D%/content.h %D%/content.c \
 	%D%/ix.h %D%/ix.c %D%/ix_value.c \
 	%D%/rows.h %D%/rows.c \
+	%D%/ckpt.h %D%/ckpt.c \
 	%D%/apply.h %D%/apply.c %D%/apply_mail.c \
 	%D%/apply_mailbox.c %D%/apply_queue.c \
 	%D%/name.h %D%/name.c \
 	%D%/engine.h %D%/engine_local.c \
 	%D%/local.h %D%/local_body.c %D%/local_commit.c \
 	%D%/local_keyword.c %D%/local_letter.c %D%/local_mail.c \
-	%D%/local_mailbox.c %D%/local_plan.c %D%/local_read.c \
+	%D%/local_mailbox.c %D%/local_plan.c %D%/local_read.c %D%/local_compact.c \
 	%D%/local_replay.c %D%/local_submit.c \
 	%D%/reader.h %D%/reader_impl.h %D%/reader.c \
 	%D%/reader_mailbox.c %D%/reader_msg.c \

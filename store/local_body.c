@@ -30,6 +30,29 @@ add_place(struct engine_body *b, uint64_t pos, size_t len)
 	return e.bad ? RC_BAD : RC_OK;
 }
 
+/* Before the first part goes: compaction keeps its hands off. */
+static void
+pin(struct local *l, struct engine_body *b)
+{
+	pthread_mutex_lock(&l->lock);
+	b->pin = POS_SEG(atomic_load(&l->tail_pos));
+	b->next = l->ahead;
+	l->ahead = b;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+unpin(struct local *l, struct engine_body *b)
+{
+	struct engine_body **at = &l->ahead;
+
+	pthread_mutex_lock(&l->lock);
+	while (*at != b)
+		at = &(*at)->next;
+	*at = b->next;
+	pthread_mutex_unlock(&l->lock);
+}
+
 static enum rc
 put_ahead(void *ctx, uint32_t number, struct str data)
 {
@@ -38,6 +61,8 @@ put_ahead(void *ctx, uint32_t number, struct str data)
 	enum rc rc;
 
 	memcpy(part.body, p->b->id, BODY_ID);
+	if (p->b->pin == 0)
+		pin(p->l, p->b);
 	rc = local_put_part(p->l, &part);
 	return rc == RC_OK ? add_place(p->b, part.pos, data.n) : rc;
 }
@@ -63,9 +88,10 @@ local_drop_body(struct engine *e, struct engine_body **bp)
 {
 	struct engine_body *b = *bp;
 
-	(void)e;
 	if (b == NULL)
 		return;
+	if (b->pin != 0)
+		unpin((struct local *)e, b);
 	buf_free(&b->meta);
 	buf_free(&b->parts);
 	buf_free(&b->last);

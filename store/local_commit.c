@@ -25,7 +25,8 @@
 static void
 wake(struct local *l)
 {
-	if (l->asleep && l->waiting >= l->wanted) {
+	if (l->asleep && (l->waiting >= l->wanted ||
+			     (l->moves > 0 && l->waiting == 0))) {
 		l->asleep = false;
 		pthread_cond_signal(&l->work);
 	}
@@ -41,7 +42,10 @@ local_start(struct engine *e, struct engine_intent *in)
 	pthread_mutex_lock(&l->lock);
 	*l->tail = in;
 	l->tail = &in->next;
-	l->waiting++;
+	if (in->kind == ENGINE_MOVE)
+		l->moves++;
+	else
+		l->waiting++;
 	wake(l);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -93,11 +97,11 @@ check_space(struct local *l)
 static enum rc
 catch_up(struct local *l)
 {
-	if (!l->behind)
+	if (!atomic_load(&l->behind))
 		return RC_OK;
 	if (local_replay(l) != RC_OK || local_load_ops(l) != RC_OK)
 		return RC_TEMP;
-	l->behind = false;
+	atomic_store(&l->behind, false);
 	return RC_OK;
 }
 
@@ -130,7 +134,7 @@ give_up(struct local *l, MDB_txn *t)
 	mdb_txn_abort(t);
 	seglog_discard(l->seglog);
 	if (local_load_ops(l) != RC_OK)
-		l->behind = true;
+		atomic_store(&l->behind, true);
 }
 
 /* Log, sync, index: in this order, and no step without the one before. */
@@ -157,9 +161,10 @@ finish(struct local *l, MDB_txn *t)
 	atomic_fetch_add(&l->index_commits, 1);
 	rc = ix_rc(&l->ix, mdb_txn_commit(t), "commit");
 	if (rc != RC_OK) {
-		l->behind = true;
+		atomic_store(&l->behind, true);
 		return RC_TEMP;
 	}
+	atomic_store(&l->tail_pos, l->info.applied.pos);
 	atomic_store(&l->ops_committed, l->info.next_op);
 	atomic_fetch_add(&l->commits, 1);
 	return RC_OK;
@@ -199,9 +204,10 @@ answer(struct local *l, struct engine_intent *from, struct engine_intent *to,
 
 		from = in->next;
 		buf_free(&in->rec);
-		if (in->kind == ENGINE_SUBMIT)
+		if (in->kind == ENGINE_SUBMIT || in->kind == ENGINE_MOVE)
 			local_drop_body(&l->base, &in->submit.body);
-		atomic_fetch_add(&l->intents, 1);
+		if (in->kind != ENGINE_MOVE)
+			atomic_fetch_add(&l->intents, 1);
 		in->done(in, in->rc == RC_OK ? rc : in->rc);
 	}
 }
@@ -288,6 +294,7 @@ roll(struct local *l)
 
 	if (rc == RC_OK)
 		rc = seglog_roll(l->seglog);
+	atomic_store(&l->tail_pos, seglog_at(l->seglog).pos);
 	if (rc == RC_OK)
 		atomic_fetch_add(&l->rolls, 1);
 	else if (seglog_failed(l->seglog))
@@ -423,6 +430,7 @@ put_part(struct local *l, struct local_part *part)
 	rc = seglog_write(l->seglog);
 	if (rc != RC_OK)
 		seglog_discard(l->seglog);
+	atomic_store(&l->tail_pos, seglog_at(l->seglog).pos);
 	part->pos = ops_pos + b.n;
 	return rc;
 }
@@ -460,7 +468,7 @@ gather(struct local *l, unsigned company, size_t *n, struct local_part **parts)
 {
 	struct engine_intent *list;
 
-	if (l->waiting == 0 && l->parts == NULL && !l->stop) {
+	if (l->head == NULL && l->parts == NULL && !l->stop) {
 		l->wanted = 1;
 		sleep_until(l, now_ns() + TEND_NS);
 	}
@@ -475,7 +483,7 @@ gather(struct local *l, unsigned company, size_t *n, struct local_part **parts)
 	*parts = l->parts;
 	l->head = NULL;
 	l->tail = &l->head;
-	l->waiting = 0;
+	l->waiting = l->moves = 0;
 	l->parts = NULL;
 	l->parts_tail = &l->parts;
 	return list;
@@ -488,7 +496,7 @@ commit_loop(void *arg)
 	unsigned company = 0; /* in sixteenths */
 
 	pthread_mutex_lock(&l->lock);
-	while (!l->stop || l->waiting > 0 || l->parts != NULL) {
+	while (!l->stop || l->head != NULL || l->parts != NULL) {
 		struct local_part *parts;
 		size_t n;
 		struct engine_intent *list =

@@ -482,3 +482,17 @@ plan_mailbox(struct plan *p)
 		return plan_subscribe(p, &pa, name);
 	}
 }
+
+int
+plan_restored(struct plan *p)
+{
+	int64_t now = now_unix();
+	struct rec_restored r = { .time = now,
+		.uidvalidity = (uint32_t)MIN(MAX(now, 1), UINT32_MAX / 2) };
+	int e = plan_begin(p, 64);
+
+	if (e != 0)
+		return e;
+	rec_put_restored(&p->enc, &r);
+	return plan_apply(p, 0);
+}

@@ -97,6 +97,10 @@ plan_kind(struct plan *p)
 		return plan_copy(p);
 	case ENGINE_EXPUNGE:
 		return plan_expunge(p);
+	case ENGINE_MOVE:
+		return plan_move(p);
+	case ENGINE_RESTORED:
+		return plan_restored(p);
 	default:
 		return plan_mailbox(p);
 	}

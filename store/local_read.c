@@ -91,12 +91,36 @@ local_take_recent(struct engine *e, struct str account, uint64_t mailbox,
 	return rc == RC_BAD ? RC_TEMP : rc;
 }
 
+/* The header edits; looked up again if compaction has just moved them. */
+static enum rc
+read_edits(struct local *l, struct ix_body *body,
+    const unsigned char key[SEAL_KEY], char *p, size_t *got)
+{
+	struct content_reader *r = NULL;
+	struct ix_body now;
+	MDB_txn *t = NULL;
+	enum rc rc = content_open(l->pool, l->files, &body->body, key, &r);
+
+	if (rc == RC_OK)
+		rc = content_read(r, 0, p, body->body.edits, got);
+	if (rc == RC_NOENT)
+		rc = read_begin(l, &t);
+	if (t != NULL) {
+		rc = ix_body_get(&l->ix, t, body->body.id, &now);
+		if (rc == RC_OK)
+			rc = content_moved(r, &now.body);
+		if (rc == RC_OK)
+			rc = content_read(r, 0, p, body->body.edits, got);
+		mdb_txn_abort(t);
+	}
+	content_close(&r);
+	return rc == RC_OK ? rc : RC_TEMP;
+}
+
 static enum rc
 read_envelope(struct local *l, MDB_txn *t, struct arena *a,
     const unsigned char id[BODY_ID], struct str v, struct store_queue_item *out)
 {
-	struct seglog_files *files = l->files;
-	struct content_reader *r = NULL;
 	struct envelope env;
 	struct ix_body body;
 	struct key key;
@@ -118,12 +142,8 @@ read_envelope(struct local *l, MDB_txn *t, struct arena *a,
 		.received_at = (int64_t)le_get(v.p, 8),
 		.size = body.body.content - body.body.edits };
 	p = arena_alloc(a, MAX(body.body.edits, 1));
-	if (body.body.edits > 0) {
-		rc = content_open(l->pool, files, &body.body, env.key, &r);
-		if (rc == RC_OK)
-			rc = content_read(r, 0, p, body.body.edits, &got);
-		content_close(&r);
-	}
+	if (body.body.edits > 0)
+		rc = read_edits(l, &body, env.key, p, &got);
 	seal_wipe(env.key, SEAL_KEY);
 	out->edits = str_n(p, got);
 	return rc == RC_OK && got == body.body.edits ? RC_OK : RC_TEMP;

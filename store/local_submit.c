@@ -445,3 +445,32 @@ plan_queue(struct plan *p)
 	seal_wipe(msg.key, SEAL_KEY);
 	return rc;
 }
+
+/* RC_NOENT: the body went meanwhile, and nothing is to be moved. */
+int
+plan_move(struct plan *p)
+{
+	const struct engine_body *b = p->in->submit.body;
+	struct rec_body r = { .content = b->content,
+		.edits = b->edits,
+		.meta_version = b->meta_version,
+		.meta = buf_str(&b->meta),
+		.nparts = (uint32_t)(b->parts.n / 12),
+		.parts = buf_str(&b->parts) };
+	struct ix_body known;
+	size_t at;
+	enum rc rc = ix_body_get(&p->l->ix, p->ap.txn, b->id, &known);
+	int e;
+
+	if (rc != RC_OK)
+		return rc == RC_NOENT ? rc : RC_TEMP;
+	if (b->last.n > 0)
+		p->part = buf_str(&b->last);
+	e = plan_begin(p, PLAN_PART + b->last.n + b->meta.n + b->parts.n + 64);
+	if (e != 0)
+		return e;
+	memcpy(r.id, b->id, BODY_ID);
+	at = p->enc.b->n;
+	rec_put_moved(&p->enc, &r);
+	return plan_apply(p, at);
+}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "store/ckpt.h"
 #include "store/local.h"
 #include "store/maint_impl.h"
 #include "store/sum.h"
@@ -94,12 +95,99 @@ check_record(void *ctx, const struct seglog_seen *rec)
 	return RC_OK;
 }
 
+/*
+ * Every sum of the checkpoint.  A store at work may replace it meanwhile,
+ * which does not touch the one that is open.
+ */
+static enum rc
+check_checkpoint(struct check *c, struct ckpt_head *head)
+{
+	const char *path = path_of(c, "log/" CKPT_NAME);
+	struct ckpt_scan x;
+	enum rc rc = ckpt_scan(&c->m->log, path, NULL, NULL, head, &x);
+
+	if (rc == RC_NOENT) {
+		*head = (struct ckpt_head){ 0 };
+		return RC_OK;
+	}
+	if (rc == RC_OK && memcmp(head->store, c->sconf.store, STORE_ID) != 0)
+		rc = RC_BAD;
+	if (rc == RC_OK) {
+		maint_say(c, MAINT_GOOD, "checkpoint",
+		    str_fmt(&c->a, "%llu entries, of segment %08x at %u",
+			(unsigned long long)x.entries,
+			(unsigned)POS_SEG(head->at.pos),
+			(unsigned)POS_OFF(head->at.pos)));
+		return rc;
+	}
+	maint_say(c, MAINT_BAD, "checkpoint",
+	    rc == RC_BAD
+		? str_fmt(&c->a,
+		      "damaged at %llu: the index cannot be built anew; "
+		      "gatepost store compact makes another from it",
+		      (unsigned long long)x.offset)
+	    : rc == RC_DENY ? STR("was made by a later version")
+			    : STR("cannot be read"));
+	return rc;
+}
+
+/* What is kept for its bodies: the records before the checkpoint. */
+static enum rc
+check_kept(struct check *c, const struct seglog_pos *from)
+{
+	uint64_t records = 0;
+	uint32_t *ids;
+	size_t n, segments = 0;
+	enum rc rc = seglog_list(&c->m->log, c->m->dir, &ids, &n);
+
+	for (size_t i = 0; rc == RC_OK && i < n; i++) {
+		struct seglog_scan out;
+
+		if (ids[i] > POS_SEG(from->pos))
+			break;
+		rc = seglog_scan_one(&c->m->log, &c->sconf, ids[i],
+		    check_record, c, &c->a, &out);
+		if (rc == RC_NOENT) { /* removed meanwhile, or never begun */
+			rc = RC_OK;
+			continue;
+		}
+		records += out.records;
+		segments++;
+		if (rc == RC_BAD) {
+			maint_say(c, MAINT_BAD, "log",
+			    str_fmt(&c->a,
+				"damaged in segment %08x at %u: %.*s",
+				(unsigned)ids[i], (unsigned)POS_OFF(out.end.pos),
+				STRF(out.why)));
+			rc = RC_OK;
+		}
+	}
+	xfree(ids);
+	if (rc == RC_OK && segments > 0)
+		maint_say(c, MAINT_GOOD, "bodies before it",
+		    str_fmt(&c->a, "%zu segments, %llu records", segments,
+			(unsigned long long)records));
+	return rc;
+}
+
 static enum rc
 check_log(struct check *c)
 {
-	struct seglog_pos from = { 0 };
+	struct ckpt_head head;
+	struct seglog_pos from;
 	struct seglog_scan out;
-	enum rc rc = seglog_scan(
+	enum rc rc = check_checkpoint(c, &head);
+
+	if (rc != RC_OK && rc != RC_BAD)
+		return rc;
+	/* Without it the log is taken up where the index stands. */
+	from = rc == RC_OK ? head.at : c->info.applied;
+	if (from.pos != 0) {
+		rc = check_kept(c, &from);
+		if (rc != RC_OK)
+			return rc;
+	}
+	rc = seglog_scan(
 	    &c->m->log, &c->sconf, &from, check_record, c, &c->a, &out);
 
 	if (rc == RC_BAD) {
@@ -229,6 +317,24 @@ check_idle(const struct maint *m, struct arena *a)
 	return errno == EWOULDBLOCK ? RC_DENY : RC_TEMP;
 }
 
+/* An index that cannot be built anew is not given away. */
+static enum rc
+check_loadable(const struct maint *m, struct arena *a)
+{
+	const char *path = str_fmt(a, "%s/log/" CKPT_NAME, m->dir).p;
+	struct ckpt_head head;
+	struct ckpt_scan x;
+	enum rc rc = ckpt_scan(&m->log, path, NULL, NULL, &head, &x);
+
+	if (rc == RC_OK || rc == RC_NOENT)
+		return RC_OK;
+	m->say(m->ctx, MAINT_BAD, STR("checkpoint"),
+	    str_fmt(a,
+		"cannot be read (at %llu): the index is left as it is",
+		(unsigned long long)x.offset));
+	return rc;
+}
+
 enum rc
 maint_rebuild(const struct maint *m, uint64_t map_bytes, uint64_t segment_bytes)
 {
@@ -242,6 +348,8 @@ maint_rebuild(const struct maint *m, uint64_t map_bytes, uint64_t segment_bytes)
 	struct engine *e;
 	enum rc rc = check_idle(m, &a);
 
+	if (rc == RC_OK)
+		rc = check_loadable(m, &a);
 	if (rc == RC_OK)
 		rc = set_aside(m, &a);
 	if (rc != RC_OK)

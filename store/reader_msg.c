@@ -32,19 +32,20 @@ open_letter(struct store_view *v, struct arena *a, struct str account,
 	return reader_rc(rc);
 }
 
-/* The sealed meta blob: beside the letter, or in the log. */
+/*
+ * Compaction may take a place between looking it up and reading there; who
+ * looks again sees where it moved.  More than a few times is no coincidence.
+ */
+#define LOOKS 4
+
 static enum rc
-find_meta(struct store_view *v, struct arena *a, const struct opened *o,
-    struct str *out)
+read_meta(struct store_view *v, struct arena *a,
+    const unsigned char body[BODY_ID], struct str *out)
 {
 	struct ix_body b;
 	char *p;
-	enum rc rc;
+	enum rc rc = ix_body_get(&v->x->ix, v->t, body, &b);
 
-	*out = o->detail.meta;
-	if (out->n > 0)
-		return RC_OK;
-	rc = ix_body_get(&v->x->ix, v->t, o->row.body, &b);
 	if (rc != RC_OK || b.meta_len == 0)
 		return rc;
 	if (b.meta_len > REC_MAX)
@@ -52,6 +53,27 @@ find_meta(struct store_view *v, struct arena *a, const struct opened *o,
 	p = arena_alloc(a, b.meta_len);
 	*out = str_n(p, b.meta_len);
 	return seglog_read(v->r->files, b.meta_pos, p, b.meta_len);
+}
+
+/* The sealed meta blob: beside the letter, or in the log. */
+static enum rc
+find_meta(struct store_view *v, struct arena *a, const struct opened *o,
+    struct str *out)
+{
+	enum rc rc;
+
+	*out = o->detail.meta;
+	if (out->n > 0)
+		return RC_OK;
+	rc = read_meta(v, a, o->row.body, out);
+	for (int i = 0; rc == RC_NOENT && i < LOOKS; i++) {
+		AUTO_VIEW *now = NULL;
+
+		rc = store_view_begin(v->r, &now);
+		if (rc == RC_OK)
+			rc = read_meta(now, a, o->row.body, out);
+	}
+	return rc == RC_NOENT ? RC_TEMP : rc;
 }
 
 enum rc
@@ -80,6 +102,8 @@ store_meta(struct store_view *v, struct arena *a, struct str account,
 
 struct store_msg {
 	struct log log;
+	struct store_reader *r;
+	unsigned char body[BODY_ID];
 	uint64_t mailbox, size;
 	uint32_t uid;
 	struct content_reader *content;
@@ -107,6 +131,8 @@ store_msg_open(struct store_view *v, struct str account,
 	}
 	m = xcalloc(1, sizeof(*m) + o.letter.prefix.n);
 	m->log = v->r->log;
+	m->r = v->r;
+	memcpy(m->body, o.row.body, BODY_ID);
 	m->mailbox = mailbox;
 	m->uid = uid;
 	m->size = o.letter.prefix.n + b.body.content;
@@ -169,6 +195,29 @@ store_msg_size(const struct store_msg *m)
 	return m->size;
 }
 
+/* n bytes of the content, wherever it stands by now. */
+static enum rc
+read_content(struct store_msg *m, uint64_t off, char *p, size_t n, size_t *got)
+{
+	enum rc rc = content_read(m->content, off, p, n, got);
+
+	for (int i = 0; rc == RC_NOENT && i < LOOKS; i++) {
+		AUTO_VIEW *now = NULL;
+		struct ix_body b;
+
+		rc = store_view_begin(m->r, &now);
+		if (rc == RC_OK)
+			rc = ix_body_get(&now->x->ix, now->t, m->body, &b);
+		if (rc == RC_NOENT) /* expunged meanwhile */
+			return RC_TEMP;
+		if (rc == RC_OK)
+			rc = content_moved(m->content, &b.body);
+		if (rc == RC_OK)
+			rc = content_read(m->content, off, p, n, got);
+	}
+	return rc == RC_NOENT ? RC_TEMP : rc;
+}
+
 enum rc
 store_msg_read(
     struct store_msg *m, uint64_t off, void *p, size_t n, size_t *out_n)
@@ -183,8 +232,8 @@ store_msg_read(
 		off += k;
 	}
 	if (k < n && off >= m->prefix_n) {
-		rc = content_read(
-		    m->content, off - m->prefix_n, (char *)p + k, n - k, &got);
+		rc = read_content(
+		    m, off - m->prefix_n, (char *)p + k, n - k, &got);
 		if (rc != RC_OK) {
 			log_error(&m->log, "reader.content",
 			    KVU("mailbox", m->mailbox), KVU("uid", m->uid),

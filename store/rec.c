@@ -133,10 +133,10 @@ dec_part(struct dec *d, struct rec_part *r)
 	r->data = dec_bytes(d, d->n);
 }
 
-void
-rec_put_body(struct enc *e, const struct rec_body *r)
+static void
+put_body(struct enc *e, enum rec_type type, const struct rec_body *r)
 {
-	size_t at = rec_begin(e, REC_BODY);
+	size_t at = rec_begin(e, type);
 
 	enc_bytes(e, r->id, BODY_ID);
 	enc_u(e, r->content, 8);
@@ -146,6 +146,18 @@ rec_put_body(struct enc *e, const struct rec_body *r)
 	enc_bytes(e, r->parts.p, r->parts.n);
 	enc_str(e, r->meta);
 	rec_end(e, at);
+}
+
+void
+rec_put_body(struct enc *e, const struct rec_body *r)
+{
+	put_body(e, REC_BODY, r);
+}
+
+void
+rec_put_moved(struct enc *e, const struct rec_body *r)
+{
+	put_body(e, REC_MOVED, r);
 }
 
 static void
@@ -456,6 +468,16 @@ dec_opid(struct dec *d, struct rec_opid *r)
 		d->bad = true;
 }
 
+void
+rec_put_restored(struct enc *e, const struct rec_restored *r)
+{
+	size_t at = rec_begin(e, REC_RESTORED);
+
+	enc_u(e, (uint64_t)r->time, 8);
+	enc_u(e, r->uidvalidity, 4);
+	rec_end(e, at);
+}
+
 static enum rc
 decode(struct arena *a, struct dec *d, struct rec_op *op)
 {
@@ -464,6 +486,7 @@ decode(struct arena *a, struct dec *d, struct rec_op *op)
 		dec_part(d, &op->part);
 		break;
 	case REC_BODY:
+	case REC_MOVED:
 		dec_body(d, &op->body);
 		break;
 	case REC_ACCOUNT:
@@ -503,6 +526,10 @@ decode(struct arena *a, struct dec *d, struct rec_op *op)
 		break;
 	case REC_OPID:
 		dec_opid(d, &op->opid);
+		break;
+	case REC_RESTORED:
+		op->restored.time = (int64_t)dec_u(d, 8);
+		op->restored.uidvalidity = (uint32_t)dec_u(d, 4);
 		break;
 	default:
 		return RC_DENY;

@@ -41,6 +41,8 @@ enum rec_type {
 	REC_ENTRY,       /* a queue entry is made or changed */
 	REC_ENTRY_DEL,   /* a queue entry is gone */
 	REC_OPID,        /* an operation id and its result */
+	REC_MOVED,       /* a body that is known stands here now */
+	REC_RESTORED,    /* a backup was put back */
 };
 
 /* Where something is: segment << 32 | offset. */
@@ -154,6 +156,11 @@ struct rec_opid {
 	struct str result; /* engine's own: see engine.h */
 };
 
+struct rec_restored {
+	int64_t time;
+	uint32_t uidvalidity; /* the least that mailboxes get */
+};
+
 /* Start an operation; its length is filled in by rec_end. */
 size_t rec_begin(struct enc *e, enum rec_type type);
 void rec_end(struct enc *e, size_t at);
@@ -174,12 +181,14 @@ void rec_put_entry(struct enc *e, const struct rec_entry *r);
 void rec_put_entry_del(
     struct enc *e, const unsigned char body[BODY_ID], uint64_t id);
 void rec_put_opid(struct enc *e, const struct rec_opid *r);
+void rec_put_moved(struct enc *e, const struct rec_body *r);
+void rec_put_restored(struct enc *e, const struct rec_restored *r);
 
 struct rec_op {
 	enum rec_type type;
 	union {
 		struct rec_part part;
-		struct rec_body body;
+		struct rec_body body; /* also MOVED */
 		struct rec_account account;
 		struct rec_mailbox mailbox;
 		uint64_t mailbox_del;
@@ -192,6 +201,7 @@ struct rec_op {
 		struct rec_queue queue;
 		struct rec_entry entry; /* also ENTRY_DEL: no key, no box */
 		struct rec_opid opid;
+		struct rec_restored restored;
 	};
 	size_t at; /* REC_PART: offset of data in the record's payload */
 };

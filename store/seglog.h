@@ -114,6 +114,15 @@ MUST_CHECK enum rc seglog_scan(const struct log *log,
     enum rc (*each)(void *ctx, const struct seglog_seen *rec), void *ctx,
     struct arena *a, struct seglog_scan *out);
 /*
+ * One segment by itself, wherever the log begins by now.  RC_NOENT: it is
+ * not there, or was not begun; RC_BAD: its records end before the next
+ * segment says they do.
+ */
+MUST_CHECK enum rc seglog_scan_one(const struct log *log,
+    const struct seglog_conf *conf, uint32_t id,
+    enum rc (*each)(void *ctx, const struct seglog_seen *rec), void *ctx,
+    struct arena *a, struct seglog_scan *out);
+/*
  * Does the record at `at->last` end at at->pos, or where its segment ended,
  * with at->chain?  RC_NOENT: no; this log does not contain it.
  */
@@ -122,6 +131,10 @@ MUST_CHECK enum rc seglog_confirm(const struct log *log,
 /* Write the valid tail [from, to) again and sync it: see seglog_scan.c. */
 MUST_CHECK enum rc seglog_settle(const struct log *log,
     const struct seglog_conf *conf, uint64_t from, uint64_t to);
+
+/* Ids of the files there are, ascending; the caller frees *ids. */
+MUST_CHECK enum rc seglog_list(
+    const struct log *log, const char *dir, uint32_t **ids, size_t *n);
 
 /* Shared by writer and scanner. */
 void seglog_path(const char *dir, uint32_t id, char *out, size_t size);
@@ -139,8 +152,18 @@ MUST_CHECK enum rc seglog_header_get(
 struct seglog_files;
 struct seglog_files *seglog_files_new(const char *dir);
 void seglog_files_free(struct seglog_files **f);
-/* Exactly n bytes at pos; RC_NOENT: there is no such segment (any more). */
+/*
+ * Exactly n bytes at pos; RC_NOENT: there is no such segment any more: what
+ * stood in it has moved, and whoever asks looks up again where to.
+ */
 MUST_CHECK enum rc seglog_read(
     struct seglog_files *f, uint64_t pos, void *p, size_t n);
+/*
+ * The operations of the record at pos, whose sum is right.  RC_BAD: it is
+ * not.
+ */
+MUST_CHECK enum rc seglog_record(
+    struct seglog_files *f, uint64_t pos, struct buf *out);
+void seglog_files_drop(struct seglog_files *f, uint32_t id);
 
 #endif

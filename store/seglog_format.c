@@ -176,7 +176,48 @@ seglog_read(struct seglog_files *f, uint64_t pos, void *p, size_t n)
 	if (k != NULL) {
 		pthread_mutex_lock(&f->lock);
 		k->users--;
+		/* Emptied by compaction: give its descriptor back. */
+		if (rc == RC_NOENT && k->users == 0)
+			fd_close(&k->fd);
 		pthread_mutex_unlock(&f->lock);
 	}
-	return rc == RC_NOENT ? RC_TEMP : rc;
+	return rc;
+}
+
+void
+seglog_files_drop(struct seglog_files *f, uint32_t id)
+{
+	struct kept *k;
+
+	pthread_mutex_lock(&f->lock);
+	k = find(f, id);
+	if (k != NULL && k->users == 0)
+		fd_close(&k->fd);
+	pthread_mutex_unlock(&f->lock);
+}
+
+enum rc
+seglog_record(struct seglog_files *f, uint64_t pos, struct buf *out)
+{
+	unsigned char h[REC_HEADER];
+	struct sum sum;
+	size_t len;
+	enum rc rc = seglog_read(f, pos, h, sizeof(h));
+
+	if (rc != RC_OK)
+		return rc;
+	len = le_get(h + 4, 4);
+	if (le_get(h, 4) != SEGLOG_RECORD || len > REC_MAX)
+		return RC_BAD;
+	buf_clear(out);
+	if (buf_reserve(out, len) != RC_OK)
+		return RC_TEMP;
+	rc = seglog_read(f, pos + REC_HEADER, out->p, len);
+	if (rc != RC_OK)
+		return rc;
+	out->n = len;
+	sum_init(&sum, pos);
+	sum_add(&sum, h, 32);
+	sum_add(&sum, out->p, len);
+	return sum_end(&sum) == le_get(h + 32, 8) ? RC_OK : RC_BAD;
 }

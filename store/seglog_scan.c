@@ -29,7 +29,7 @@
 
 struct segments {
 	uint32_t *ids;
-	size_t n, size;
+	size_t n;
 };
 
 struct scan {
@@ -74,31 +74,36 @@ parse_name(const char *name, uint32_t *out)
 	return v != 0;
 }
 
-static enum rc
-list_segments(struct scan *s)
+enum rc
+seglog_list(
+    const struct log *log, const char *dir, uint32_t **ids, size_t *out_n)
 {
-	const char *path = str_fmt(s->a, "%s/log", s->conf->dir).p;
+	AUTO_ARENA a = { 0 };
+	const char *path = str_fmt(&a, "%s/log", dir).p;
 	DIR *d = opendir(path);
+	size_t n = 0, size = 0;
 	struct dirent *e;
 	uint32_t id;
 
+	*ids = NULL;
+	*out_n = 0;
 	if (d == NULL) {
-		log_error(&s->log, "log.list", KVC("path", path), KVE(errno));
+		log_error(log, "log.list", KVC("path", path), KVE(errno));
 		return RC_TEMP;
 	}
-	while ((e = readdir(d)) != NULL && s->segs.n < SEGMENTS_MAX) {
+	while ((e = readdir(d)) != NULL && n < SEGMENTS_MAX) {
 		if (!parse_name(e->d_name, &id))
 			continue;
-		if (s->segs.n == s->segs.size) {
-			s->segs.size = MAX(64, s->segs.size * 2);
-			s->segs.ids = xrealloc(
-			    s->segs.ids, s->segs.size * sizeof(*s->segs.ids));
+		if (n == size) {
+			size = MAX(64, size * 2);
+			*ids = xrealloc(*ids, size * sizeof(**ids));
 		}
-		s->segs.ids[s->segs.n++] = id;
+		(*ids)[n++] = id;
 	}
 	closedir(d);
-	if (s->segs.n > 0)
-		qsort(s->segs.ids, s->segs.n, sizeof(*s->segs.ids), by_id);
+	if (n > 0)
+		qsort(*ids, n, sizeof(**ids), by_id);
+	*out_n = n;
 	return RC_OK;
 }
 
@@ -338,7 +343,7 @@ seglog_scan(const struct log *log, const struct seglog_conf *conf,
 	enum rc rc;
 
 	*out = (struct seglog_scan){ .end = *from };
-	rc = list_segments(&s);
+	rc = seglog_list(&s.log, conf->dir, &s.segs.ids, &s.segs.n);
 	if (rc == RC_OK && s.segs.n > 0)
 		out->segments = s.segs.ids[s.segs.n - 1];
 	s.id = POS_SEG(from->pos);
@@ -350,6 +355,53 @@ seglog_scan(const struct log *log, const struct seglog_conf *conf,
 	xfree(s.ops);
 	xfree(s.segs.ids);
 	return rc == RC_NOENT ? RC_OK : rc;
+}
+
+/* The sequence number a segment begins with is known from its record. */
+static enum rc
+find_seq(struct scan *s)
+{
+	unsigned char h[REC_HEADER];
+	enum rc rc = fd_pread_all(s->fd, h, sizeof(h), SEG_HEADER);
+
+	if (rc == RC_OK && le_get(h, 4) == SEGLOG_RECORD)
+		s->out->end.seq = le_get(h + 8, 8) - 1;
+	return rc == RC_NOENT ? RC_OK : rc;
+}
+
+enum rc
+seglog_scan_one(const struct log *log, const struct seglog_conf *conf,
+    uint32_t id, enum rc (*each)(void *ctx, const struct seglog_seen *rec),
+    void *ctx, struct arena *a, struct seglog_scan *out)
+{
+	struct scan s = { .log = *log,
+		.conf = conf,
+		.a = a,
+		.out = out,
+		.fd = -1,
+		.id = id };
+	struct seg_header h, next;
+	enum rc rc;
+
+	*out = (struct seglog_scan){ .end = { .pos = POS(id, SEG_HEADER) } };
+	s.fd = open_segment(&s, id);
+	if (s.fd < 0)
+		return errno == ENOENT ? RC_NOENT : RC_TEMP;
+	rc = read_header(&s, id, &h);
+	if (rc == RC_OK)
+		rc = find_seq(&s);
+	out->end.chain = h.prev_chain;
+	if (rc == RC_OK)
+		rc = scan_segment(&s, each, ctx);
+	if (rc == RC_OK && id < UINT32_MAX &&
+	    read_header(&s, id + 1, &next) == RC_OK &&
+	    POS_SEG(next.prev_end) == id && next.prev_end > out->end.pos)
+		rc = damaged(&s, STR("the next segment says there was more"));
+	if (rc == RC_OK)
+		rc = look_behind(&s);
+	fd_close(&s.fd);
+	xfree(s.ops);
+	return rc;
 }
 
 enum rc

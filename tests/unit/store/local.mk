@@ -2,6 +2,7 @@ if HAVE_CMOCKA
 store_test_rig = %D%/rig.h %D%/rig.c
 store_test_libs = $(STORE_LIBS) $(CMOCKA_LIBS)
 store_tests = \
+	%D%/compact_test \
 	%D%/engine_test \
 	%D%/format_test \
 	%D%/model_test \
@@ -9,6 +10,9 @@ store_tests = \
 	%D%/trouble_test
 check_PROGRAMS += $(store_tests)
 
+%C%_compact_test_SOURCES = %D%/compact_test.c $(store_test_rig)
+%C%_compact_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(LMDB_CFLAGS)
+%C%_compact_test_LDADD = $(store_test_libs)
 %C%_engine_test_SOURCES = %D%/engine_test.c $(store_test_rig)
 %C%_engine_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 %C%_engine_test_LDADD = $(store_test_libs)

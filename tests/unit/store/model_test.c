@@ -1,7 +1,7 @@
 /*
  * Random operations with a fixed seed on an engine and on a simple model in
- * memory; both must say the same, also after reopening and after the index
- * was thrown away.  GP_LONG=1 runs ten times as many.
+ * memory; both must say the same, also after reopening, after compaction and
+ * after the index was thrown away.  GP_LONG=1 runs ten times as many.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -373,6 +373,8 @@ engine_agrees_with_the_model(void **state)
 			check_all(&m);
 		if (i % 200 == 199)
 			rig_reopen(m.r);
+		if (i % 150 == 149)
+			assert_int_equal(rig_compact(m.r), RC_OK);
 		if (i % 500 == 499)
 			rig_rebuild(m.r);
 		/* Full ones begin anew. */
@@ -385,6 +387,10 @@ engine_agrees_with_the_model(void **state)
 		if (m.box[0].n > MESSAGES - 200)
 			break;
 	}
+	check_all(&m);
+	assert_int_equal(rig_compact(m.r), RC_OK);
+	check_all(&m);
+	rig_rebuild(m.r);
 	check_all(&m);
 	xfree(m.box);
 }

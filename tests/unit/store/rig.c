@@ -130,6 +130,21 @@ rig_rebuild(struct rig *r)
 	rig_open(r);
 }
 
+enum rc
+rig_compact(struct rig *r)
+{
+	return r->e->ops->compact(r->e, true);
+}
+
+size_t
+rig_segments(struct rig *r)
+{
+	struct engine_upkeep x;
+
+	assert_int_equal(r->e->ops->upkeep(r->e, &x), RC_OK);
+	return (size_t)x.segments + 1;
+}
+
 /* Text that compresses a little, different for each seed. */
 struct rig_message
 rig_message(struct rig *r, uint64_t seed, size_t n)

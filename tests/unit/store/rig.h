@@ -42,6 +42,11 @@ enum rc rig_check(struct rig *r, bool keys);
 void rig_rebuild(struct rig *r);
 void rig_remove_tree(const char *dir);
 
+/* Run compaction and wait for it. */
+enum rc rig_compact(struct rig *r);
+/* Segments there are, beside those made ahead. */
+size_t rig_segments(struct rig *r);
+
 /* While things are broken on purpose, the log goes nowhere. */
 void rig_quiet(struct rig *r, bool on);
 
