@@ -149,6 +149,7 @@ struct conf {
 	unsigned commit_gather_us; /* wait for company when busy */
 	unsigned free_space_mb;    /* floor */
 	unsigned index_gb;         /* size of the sparse map */
+	unsigned compact_percent;  /* of the log that is garbage */
 };
 
 /* Parse text (named `name` in messages).  *why lives in a. */

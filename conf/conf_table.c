@@ -326,6 +326,9 @@ const struct conf_row conf_rows[] = {
 	    "taken, so that deleting always works."),
 	NUMBER(index_gb, RESTART, "32", 1, 4096,
 	    "The most that the index may grow to, in GiB (a sparse file)."),
+	NUMBER(compact_percent, RESTART, "30", 5, 90,
+	    "Compact the log by itself when so much of it, in percent, is "
+	    "needed no more; smaller on a small disk."),
 };
 const size_t conf_nrows = COUNT(conf_rows);
 

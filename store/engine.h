@@ -134,11 +134,16 @@ struct engine_change {
 };
 
 struct engine_stats {
-	uint64_t messages, bodies, queued, accounts;
+	uint64_t messages, bodies, queued, accounts, mailboxes;
 	uint64_t commits, intents, log_bytes, log_syncs, index_commits;
 	uint64_t key_syncs, rolls;
 	uint64_t free_bytes;
 	bool read_only, below_floor;
+};
+
+/* A state that is durable, and what the log says about it. */
+struct engine_position {
+	uint64_t pos, last, seq, chain;
 };
 
 /* Looking after the space. */
@@ -146,7 +151,6 @@ struct engine_upkeep {
 	uint64_t segments; /* sealed ones */
 	uint64_t sealed_bytes, live_bytes;
 	uint64_t checkpoint_bytes;
-	uint64_t position; /* of the next record */
 	/* A run of compaction: bytes to move, moved, given back. */
 	uint64_t total, done, freed;
 	uint64_t runs; /* ended */
@@ -182,9 +186,10 @@ struct engine_ops {
 	enum rc (*upkeep)(struct engine *e, struct engine_upkeep *out);
 	/*
 	 * From on to off no file of the log goes or is replaced, so that it
-	 * can be copied up to the position upkeep says.  Counted.
+	 * can be copied up to the position given at its beginning.  Counted.
 	 */
-	void (*pin)(struct engine *e, bool on);
+	enum rc (*pin)(
+	    struct engine *e, bool on, struct engine_position *out);
 	/* Now and then, and after a reader died. */
 	void (*tend)(struct engine *e);
 	void (*close)(struct engine **e);

@@ -24,12 +24,15 @@ local_stats(struct engine *e, struct engine_stats *out)
 	struct local *l = (struct local *)e;
 	struct ix_info info = { 0 };
 	struct seglog_stats log;
+	MDB_stat names;
 	MDB_txn *t;
 
 	*out = (struct engine_stats){ 0 };
 	if (mdb_txn_begin(l->ix.env, NULL, MDB_RDONLY, &t) == 0) {
 		if (ix_info_get(&l->ix, t, &info) != RC_OK)
 			info = (struct ix_info){ 0 };
+		if (mdb_stat(t, l->ix.name, &names) == 0)
+			out->mailboxes = names.ms_entries;
 		mdb_txn_abort(t);
 	}
 	seglog_stats(l->seglog, &log);

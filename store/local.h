@@ -235,7 +235,7 @@ MUST_CHECK enum rc local_compact_start(struct local *l);
 void local_compact_stop(struct local *l);
 enum rc local_compact(struct engine *e, bool wait);
 enum rc local_upkeep(struct engine *e, struct engine_upkeep *out);
-void local_pin(struct engine *e, bool on);
+enum rc local_pin(struct engine *e, bool on, struct engine_position *out);
 
 /* local_replay.c */
 MUST_CHECK enum rc local_replay(struct local *l);

@@ -26,7 +26,8 @@ libstore_a_SOURCES = \
 	%D%/maint.h %D%/maint_impl.h %D%/maint.c %D%/maint_index.c
 
 # The program.
-libstore_a_SOURCES += %D%/store_svc.h %D%/store_svc.c
+libstore_a_SOURCES += %D%/store_svc.h %D%/store_svc.c \
+	%D%/svc_upkeep.h %D%/svc_upkeep.c
 gplibexec_PROGRAMS += gatepost-store
 gatepost_store_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 gatepost_store_SOURCES = %D%/main.c

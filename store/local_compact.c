@@ -667,9 +667,6 @@ checkpoint(struct compact *c, bool manual, struct segments *out)
 	if (rc == RC_OK)
 		rc = ckpt_write(&w, &bytes);
 	mdb_txn_abort(w.t);
-	pthread_mutex_lock(&c->lock);
-	c->seen.checkpoint_bytes = bytes;
-	pthread_mutex_unlock(&c->lock);
 	return rc;
 }
 
@@ -908,10 +905,30 @@ local_compact(struct engine *e, bool wait)
 	return rc;
 }
 
-void
-local_pin(struct engine *e, bool on)
+static enum rc
+position(struct local *l, struct engine_position *out)
 {
-	struct compact *c = ((struct local *)e)->compact;
+	struct ix_info info;
+	MDB_txn *t;
+	enum rc rc = ix_rc(
+	    &l->ix, mdb_txn_begin(l->ix.env, NULL, MDB_RDONLY, &t), "begin");
+
+	if (rc != RC_OK)
+		return rc;
+	rc = ix_info_get(&l->ix, t, &info);
+	mdb_txn_abort(t);
+	if (rc == RC_OK)
+		*out = (struct engine_position){ info.applied.pos,
+			info.applied.last, info.applied.seq,
+			info.applied.chain };
+	return rc;
+}
+
+enum rc
+local_pin(struct engine *e, bool on, struct engine_position *out)
+{
+	struct local *l = (struct local *)e;
+	struct compact *c = l->compact;
 
 	pthread_mutex_lock(&c->lock);
 	while (on && c->seen.removing)
@@ -920,6 +937,10 @@ local_pin(struct engine *e, bool on)
 	c->pins += on ? 1 : -1u;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
+	if (!on || position(l, out) == RC_OK)
+		return RC_OK;
+	(void)local_pin(e, false, NULL);
+	return RC_TEMP;
 }
 
 /* Counted anew if a run has not just done it. */
@@ -930,6 +951,8 @@ local_upkeep(struct engine *e, struct engine_upkeep *out)
 	struct compact *c = l->compact;
 	uint32_t tail = POS_SEG(atomic_load(&l->tail_pos));
 	struct segments s = { 0 };
+	AUTO_ARENA a = { 0 };
+	struct stat st;
 	bool running;
 	enum rc rc = RC_OK;
 
@@ -947,7 +970,8 @@ local_upkeep(struct engine *e, struct engine_upkeep *out)
 	out->runs = c->runs;
 	out->failed = c->runs > 0 && c->result != RC_OK;
 	pthread_mutex_unlock(&c->lock);
-	out->position = atomic_load(&l->tail_pos);
+	if (stat(str_fmt(&a, "%s/log/" CKPT_NAME, l->dir).p, &st) == 0)
+		out->checkpoint_bytes = (uint64_t)st.st_size;
 	return rc;
 }
 

@@ -125,6 +125,8 @@ main(int argc, char **argv)
 	ec.segment_bytes = (uint64_t)p->conf->segment_mb << 20;
 	ec.map_bytes = (uint64_t)p->conf->index_gb << 30;
 	ec.floor_bytes = (uint64_t)p->conf->free_space_mb << 20;
+	ec.compact_auto = true;
+	ec.compact_percent = p->conf->compact_percent;
 	ec.gather_us = p->conf->commit_gather_us;
 	switch (open_engine(&m, &ec)) {
 	case RC_OK:

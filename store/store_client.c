@@ -431,21 +431,79 @@ store_take_recent(struct store_client *s, struct str account, uint64_t mailbox,
 	return rc;
 }
 
+static enum rc
+json(struct store_client *s, enum store_op op, struct arena *a,
+    struct deadline dl, struct str *out_json)
+{
+	AUTO_MSG reply = { 0 };
+	struct ipc_in in;
+	struct str text;
+	enum rc rc =
+	    about(s, op, &(struct wire_account){ 0 }, dl, &reply, &in);
+
+	if (rc == RC_OK)
+		rc = parsed(s, (uint16_t)op, wire_get_bytes(&in, &text));
+	if (rc == RC_OK)
+		*out_json = str_dup(a, text);
+	return rc;
+}
+
 enum rc
 store_stats(struct store_client *s, struct arena *a, struct deadline dl,
     struct str *out_json)
 {
+	return json(s, STORE_OP_STATS, a, dl, out_json);
+}
+
+enum rc
+store_upkeep(struct store_client *s, struct arena *a, struct deadline dl,
+    struct str *out_json)
+{
+	return json(s, STORE_OP_UPKEEP, a, dl, out_json);
+}
+
+enum rc
+store_compact(struct store_client *s, struct deadline dl)
+{
+	return about_plain(
+	    s, STORE_OP_COMPACT, &(struct wire_account){ 0 }, dl);
+}
+
+static enum rc
+lease(struct store_client *s, uint64_t token, bool on, struct deadline dl,
+    struct store_lease *out)
+{
+	struct wire_account x = { .mailbox = token, .on = on };
 	AUTO_MSG reply = { 0 };
 	struct ipc_in in;
-	struct str json;
-	enum rc rc = about(
-	    s, STORE_OP_STATS, &(struct wire_account){ 0 }, dl, &reply, &in);
+	enum rc rc = about(s, STORE_OP_LEASE, &x, dl, &reply, &in);
 
 	if (rc == RC_OK)
-		rc = parsed(s, STORE_OP_STATS, wire_get_bytes(&in, &json));
-	if (rc == RC_OK)
-		*out_json = str_dup(a, json);
+		rc = parsed(s, STORE_OP_LEASE, wire_get_lease(&in, out));
 	return rc;
+}
+
+enum rc
+store_lease_begin(
+    struct store_client *s, struct deadline dl, struct store_lease *out)
+{
+	return lease(s, 0, true, dl, out);
+}
+
+enum rc
+store_lease_renew(struct store_client *s, uint64_t token, struct deadline dl)
+{
+	struct store_lease x;
+
+	return lease(s, token, true, dl, &x);
+}
+
+enum rc
+store_lease_end(struct store_client *s, uint64_t token, struct deadline dl)
+{
+	struct store_lease x;
+
+	return lease(s, token, false, dl, &x);
 }
 
 /* Hints. */

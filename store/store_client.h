@@ -255,4 +255,30 @@ void store_sub_free(struct store_sub **sub);
 MUST_CHECK enum rc store_stats(struct store_client *s, struct arena *a,
     struct deadline dl, struct str *out_json);
 
+/*
+ * For the administrator (root, or the user of the store): how full the log
+ * is, and the state of compaction, as JSON; the first takes a look at every
+ * body.
+ */
+MUST_CHECK enum rc store_upkeep(struct store_client *s, struct arena *a,
+    struct deadline dl, struct str *out_json);
+/* Begin; store_upkeep tells how it goes. */
+MUST_CHECK enum rc store_compact(struct store_client *s, struct deadline dl);
+
+/*
+ * While a lease runs no file of the log goes or is replaced, and the log can
+ * be copied up to pos.  It ends a minute after it was renewed last.
+ * RC_NOENT: it has ended (the store may have been started anew): begin again.
+ */
+struct store_lease {
+	uint64_t token;
+	uint64_t pos, last, seq, chain; /* as in the index: formats.md */
+};
+MUST_CHECK enum rc store_lease_begin(
+    struct store_client *s, struct deadline dl, struct store_lease *out);
+MUST_CHECK enum rc store_lease_renew(
+    struct store_client *s, uint64_t token, struct deadline dl);
+MUST_CHECK enum rc store_lease_end(
+    struct store_client *s, uint64_t token, struct deadline dl);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/store_svc.h"
+#include "store/svc_upkeep.h"
 #include "store/wire.h"
 
 #define RPC_CONNS 512u
@@ -17,6 +18,7 @@
 struct store_svc {
 	struct log log;
 	struct engine *engine;
+	struct svc_upkeep *upkeep;
 	struct rpcd *rpcd;
 	uid_t key_uid, queue_key_uid;
 	pthread_mutex_t lock; /* guards what follows */
@@ -511,6 +513,8 @@ handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 	for (size_t i = 0; i < COUNT(account_ops); i++)
 		if (account_ops[i].op == r->op)
 			return on_account(s, r, &account_ops[i], rc);
+	if (r->op >= STORE_OP_UPKEEP && r->op <= STORE_OP_LEASE)
+		return svc_upkeep_handle(s->upkeep, r, rc);
 	if (r->op < COUNT(run) && run[r->op] != NULL)
 		return run[r->op](s, r, rc);
 	*rc = RC_BAD;
@@ -531,6 +535,7 @@ tender_main(void *arg)
 		pthread_cond_timedwait(&s->wake, &s->lock, &ts);
 		pthread_mutex_unlock(&s->lock);
 		s->engine->ops->tend(s->engine);
+		svc_upkeep_tend(s->upkeep);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -557,6 +562,7 @@ store_svc_start(
     struct store_svc *s, struct engine *e, const struct store_svc_conf *conf)
 {
 	s->engine = e;
+	s->upkeep = svc_upkeep_new(&s->log, e);
 	s->key_uid = conf->key_uid;
 	s->queue_key_uid = conf->queue_key_uid;
 	if (pthread_create(&s->tender, NULL, tender_main, s) != 0)
@@ -583,6 +589,7 @@ store_svc_stop(struct store_svc *s, struct deadline dl)
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->tender, NULL);
+	svc_upkeep_free(&s->upkeep);
 }
 
 void

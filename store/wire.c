@@ -563,6 +563,26 @@ wire_get_bytes(struct ipc_in *in, struct str *out)
 }
 
 void
+wire_put_lease(struct ipc_msg *m, const struct store_lease *x)
+{
+	ipc_put_u64(m, "token", x->token);
+	ipc_put_u64(m, "pos", x->pos);
+	ipc_put_u64(m, "last", x->last);
+	ipc_put_u64(m, "seq", x->seq);
+	ipc_put_u64(m, "chain", x->chain);
+}
+
+enum rc
+wire_get_lease(struct ipc_in *in, struct store_lease *out)
+{
+	return done(in, get_u64(in, "token", UINT64_MAX, &out->token) &&
+			    get_u64(in, "pos", UINT64_MAX, &out->pos) &&
+			    get_u64(in, "last", UINT64_MAX, &out->last) &&
+			    get_u64(in, "seq", UINT64_MAX, &out->seq) &&
+			    get_u64(in, "chain", UINT64_MAX, &out->chain));
+}
+
+void
 wire_put_hint(struct ipc_msg *m, const struct wire_hint *x)
 {
 	size_t at = ipc_begin(m, "hint");

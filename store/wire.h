@@ -37,6 +37,9 @@ enum store_op {
 	STORE_OP_STATS,
 	STORE_OP_HINT, /* a push */
 	STORE_OP_QUEUE_KEY,
+	STORE_OP_UPKEEP,
+	STORE_OP_COMPACT,
+	STORE_OP_LEASE, /* mailbox: 0 or the token; on: renew, else end */
 };
 
 void wire_put_submit(struct ipc_msg *m, const struct store_submit *x);
@@ -98,6 +101,9 @@ MUST_CHECK enum rc wire_get_number(
 /* Bytes: the key of ATTACH, the JSON of STATS. */
 void wire_put_bytes(struct ipc_msg *m, struct str s);
 MUST_CHECK enum rc wire_get_bytes(struct ipc_in *in, struct str *out);
+
+void wire_put_lease(struct ipc_msg *m, const struct store_lease *x);
+MUST_CHECK enum rc wire_get_lease(struct ipc_in *in, struct store_lease *out);
 
 struct wire_hint {
 	struct str account;

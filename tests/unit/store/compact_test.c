@@ -222,11 +222,12 @@ static void
 nothing_goes_while_pinned(void **state)
 {
 	struct rig *r = *state;
+	struct engine_position at;
 	struct engine_upkeep x;
 	uint64_t was;
 
 	fill_and_thin(r);
-	r->e->ops->pin(r->e, true);
+	assert_int_equal(r->e->ops->pin(r->e, true, &at), RC_OK);
 	was = log_bytes(r);
 	assert_int_equal(r->e->ops->compact(r->e, false), RC_OK);
 	do {
@@ -235,7 +236,7 @@ nothing_goes_while_pinned(void **state)
 		usleep(1000);
 	} while (!x.waits);
 	assert_true(log_bytes(r) >= was);
-	r->e->ops->pin(r->e, false);
+	assert_int_equal(r->e->ops->pin(r->e, false, NULL), RC_OK);
 	do {
 		assert_int_equal(r->e->ops->upkeep(r->e, &x), RC_OK);
 		usleep(1000);
@@ -251,9 +252,10 @@ static void
 stopping_in_the_middle_is_safe(void **state)
 {
 	struct rig *r = *state;
+	struct engine_position at;
 
 	fill_and_thin(r);
-	r->e->ops->pin(r->e, true);
+	assert_int_equal(r->e->ops->pin(r->e, true, &at), RC_OK);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(r->e->ops->compact(r->e, false), RC_OK);
 		usleep(3000u * (unsigned)i);
