@@ -209,6 +209,7 @@ struct engine_conf {
 	unsigned gather_us;
 	const struct io *io;
 	bool inline_prepare; /* no helper thread (tests) */
+	bool restoring;      /* open what is marked as not ready */
 	bool compact_auto;   /* compact when there is enough garbage: */
 	unsigned compact_percent;
 	void (*changed)(

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/backup.h"
 #include "store/ckpt.h"
 #include "store/local.h"
 
@@ -132,6 +133,13 @@ prepare_dir(struct local *l)
 	}
 	if (io_syncdir(l->conf.io, l->dir) != RC_OK)
 		return RC_TEMP;
+	(void)snprintf(path, sizeof(path), "%s/" BACKUP_MARK, l->dir);
+	if (!l->conf.restoring && access(path, F_OK) == 0) {
+		log_error(&l->log, "store.restoring", KVC("path", path),
+		    KVC("why", "a restore was begun and did not end: begin "
+			       "it again"));
+		return RC_BAD;
+	}
 	(void)snprintf(path, sizeof(path), "%s/lock", l->dir);
 	l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock_fd < 0 || flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {

@@ -23,6 +23,7 @@ libstore_a_SOURCES = \
 	%D%/local_replay.c %D%/local_submit.c \
 	%D%/reader.h %D%/reader_impl.h %D%/reader.c \
 	%D%/reader_mailbox.c %D%/reader_msg.c \
+	%D%/backup.h %D%/backup_impl.h %D%/backup.c %D%/restore.c \
 	%D%/maint.h %D%/maint_impl.h %D%/maint.c %D%/maint_index.c
 
 # The program.

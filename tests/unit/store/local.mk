@@ -2,6 +2,7 @@ if HAVE_CMOCKA
 store_test_rig = %D%/rig.h %D%/rig.c
 store_test_libs = $(STORE_LIBS) $(CMOCKA_LIBS)
 store_tests = \
+	%D%/backup_test \
 	%D%/compact_test \
 	%D%/engine_test \
 	%D%/format_test \
@@ -10,6 +11,10 @@ store_tests = \
 	%D%/trouble_test
 check_PROGRAMS += $(store_tests)
 
+%C%_backup_test_SOURCES = %D%/backup_test.c $(store_test_rig) \
+	tests/fault/recio.h tests/fault/recio.c
+%C%_backup_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(LMDB_CFLAGS)
+%C%_backup_test_LDADD = $(store_test_libs)
 %C%_compact_test_SOURCES = %D%/compact_test.c $(store_test_rig)
 %C%_compact_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(LMDB_CFLAGS)
 %C%_compact_test_LDADD = $(store_test_libs)
