@@ -1,6 +1,7 @@
 /*
- * gatepost store check [deep] | rebuild: works on the files themselves, so
- * that it can be used when the store does not start.  See store/maint.h.
+ * gatepost store: the table of its parts; and check [deep] | rebuild, which
+ * work on the files themselves, so that they can be used when the store does
+ * not start.  See store/maint.h.
  *
  * Root reads the master key and then becomes the owner of the data folder:
  * what a check or a rebuild writes must be the store's own, and a fault in
@@ -13,12 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/cmd_store.h"
 #include "cli/out.h"
 #include "store/keys.h"
 #include "store/maint.h"
 
-#define USAGE      "store check [deep] | rebuild"
+#define USAGE                                                                  \
+	"store stats | compact | check [deep] | rebuild | backup DIR [--keys " \
+	"DIR] | restore DIR [--keys DIR]"
 #define MASTER_MAX 256u /* bytes of the file */
 
 struct job {
@@ -48,8 +51,8 @@ say(void *ctx, enum maint_grade grade, struct str what, struct str found)
 	fflush(f);
 }
 
-static enum cli_exit
-fail(struct cli *c, const char *what, const char *path, int error)
+enum cli_exit
+store_cmd_fail(struct cli *c, const char *what, const char *path, int error)
 {
 	const char *why = strerrordesc_np(error);
 
@@ -58,8 +61,8 @@ fail(struct cli *c, const char *what, const char *path, int error)
 	return CLI_WRONG;
 }
 
-static enum cli_exit
-read_key(struct cli *c, unsigned char key[SEAL_KEY])
+enum cli_exit
+store_cmd_read_key(struct cli *c, unsigned char key[SEAL_KEY])
 {
 	const char *path = c->conf->master_key_file;
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -68,7 +71,7 @@ read_key(struct cli *c, unsigned char key[SEAL_KEY])
 	enum rc rc;
 
 	if (n < 0)
-		return fail(c, "cannot read", path, errno);
+		return store_cmd_fail(c, "cannot read", path, errno);
 	rc = keys_master_parse(str_n(text, (size_t)n), key);
 	seal_wipe(text, sizeof(text));
 	if (rc == RC_OK)
@@ -77,21 +80,21 @@ read_key(struct cli *c, unsigned char key[SEAL_KEY])
 	return CLI_WRONG;
 }
 
-static enum cli_exit
-become_owner(struct cli *c)
+enum cli_exit
+store_cmd_become_owner(struct cli *c)
 {
 	const char *dir = c->conf->data_dir;
 	struct stat st;
 
 	umask(077);
 	if (stat(dir, &st) != 0)
-		return fail(c, "cannot look at", dir, errno);
+		return store_cmd_fail(c, "cannot look at", dir, errno);
 	if (geteuid() != 0 || st.st_uid == 0)
 		return CLI_GOOD;
 	if (setgroups(0, NULL) != 0 ||
 	    setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
-		return fail(c, "cannot become the owner of", dir, errno);
+		return store_cmd_fail(c, "cannot become the owner of", dir, errno);
 	return CLI_GOOD;
 }
 
@@ -144,6 +147,17 @@ run(struct cli *c, bool rebuild, bool deep, const unsigned char *key)
 	return result(&j, maint_check(&m));
 }
 
+static const struct sub {
+	const char *name;
+	int argc; /* with the name; -1: it looks itself */
+	enum cli_exit (*run)(struct cli *c);
+} subs[] = {
+	{ "stats", 1, store_cmd_stats },
+	{ "compact", 1, store_cmd_compact },
+	{ "backup", -1, store_cmd_backup },
+	{ "restore", -1, store_cmd_restore },
+};
+
 enum cli_exit
 cmd_store(struct cli *c)
 {
@@ -155,12 +169,16 @@ cmd_store(struct cli *c)
 	unsigned char key[SEAL_KEY];
 	enum cli_exit status = CLI_GOOD;
 
+	for (size_t i = 0; i < COUNT(subs); i++)
+		if (str_eq(what, str_c(subs[i].name)) &&
+		    (subs[i].argc < 0 || subs[i].argc == c->argc))
+			return subs[i].run(c);
 	if (!rebuild && !check && !deep)
 		return cli_bad_usage(c, USAGE);
 	if (!check)
-		status = read_key(c, key);
+		status = store_cmd_read_key(c, key);
 	if (status == CLI_GOOD)
-		status = become_owner(c);
+		status = store_cmd_become_owner(c);
 	if (status == CLI_GOOD)
 		status = run(c, rebuild, deep, check ? NULL : key);
 	seal_wipe(key, sizeof(key));

@@ -7,6 +7,7 @@ libcli_a_SOURCES = \
 	%D%/dkim_text.h %D%/dkim_text.c \
 	%D%/queue_text.h %D%/queue_text.c \
 	%D%/files.h %D%/files.c \
+	%D%/progress.h %D%/progress.c \
 	%D%/trial.h %D%/trial.c \
 	%D%/cmd_ban.c \
 	%D%/cmd_check.c \
@@ -19,7 +20,9 @@ libcli_a_SOURCES = \
 	%D%/cmd_reload.c \
 	%D%/cmd_status.c \
 	%D%/cmd_stop.c \
-	%D%/cmd_store.c
+	%D%/cmd_store.h %D%/cmd_store.c \
+	%D%/cmd_store_backup.c \
+	%D%/cmd_store_upkeep.c
 dist_man_MANS += doc/gatepost.1
 
 bin_PROGRAMS += gatepost

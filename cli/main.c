@@ -41,8 +41,11 @@ static const struct command {
 	    "mail that waits" },
 	{ "ban", NEEDS_CONF, cmd_ban, "list | lift ADDRESS",
 	    "clients that are shut out after failed logins" },
-	{ "store", NEEDS_CONF, cmd_store, "check [deep] | rebuild",
-	    "verify the mail on disk; make its index anew" },
+	{ "store", NEEDS_CONF, cmd_store,
+	    "stats | compact | check [deep] | rebuild |\n"
+	    "      backup DIR [--keys DIR] | restore DIR [--keys DIR]",
+	    "mail on disk: how full, give space back, verify it, make its\n"
+	    "      index anew, copy it while it is in use, put a copy back" },
 	{ "config", NEEDS_CONF, cmd_config, "[--dump|--manual]",
 	    "check the configuration, show it, explain it" },
 	{ "reload", NEEDS_CONF, cmd_reload, "",
@@ -62,8 +65,10 @@ usage(FILE *f)
 		fprintf(f, "  %s%s%s\n      %s\n", m->name,
 		    m->args[0] ? " " : "", m->args, m->help);
 	}
-	fputs("\n--json works with check, status, ban, dkim, dns, explain and "
-	      "queue.\n"
+	fputs("
+--json works with check, status, ban, dkim, dns, explain, queue "
+	      "and store.
+"
 	      "Exit: 0 good, 1 something is wrong, 2 usage, 75 no answer.\n",
 	    f);
 }
@@ -136,7 +141,8 @@ options(struct cli *c, int argc, char **argv)
 		} else {
 			c->argv[c->argc++] = argv[i];
 			own = strcmp(c->argv[0], "config") == 0 ||
-			      strcmp(c->argv[0], "dkim") == 0;
+			      strcmp(c->argv[0], "dkim") == 0 ||
+			      strcmp(c->argv[0], "store") == 0;
 		}
 	}
 	return c->argc > 0;

@@ -272,8 +272,8 @@ damage_is_named_and_nothing_restored(void **state)
 	c ^= 1;
 	assert_int_equal(pwrite(fd, &c, 1, 3000), 1);
 	assert_int_equal(restore(&f, &io_system, &x), RC_BAD);
-	assert_true(str_find(f.why, str_c(path)) != SIZE_MAX);
-	assert_true(str_find(f.why, STR("damaged at 0")) != SIZE_MAX);
+	assert_true(str_find(f.why, str_c(path)) < f.why.n);
+	assert_true(str_find(f.why, STR("damaged at 0")) < f.why.n);
 	assert_int_equal(rmdir(f.back), 0); /* empty again */
 	assert_int_equal(mkdir(f.back, 0700), 0);
 	c ^= 1;
