@@ -36,7 +36,8 @@ fuzz_programs = \
 	%D%/smtp_syntax_fuzz \
 	%D%/spf_fuzz \
 	%D%/store_keys_fuzz \
-	%D%/store_rec_fuzz
+	%D%/store_rec_fuzz \
+	%D%/store_upkeep_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
 
 # For tests/fuzz/run.
@@ -152,6 +153,9 @@ endif
 %C%_store_keys_fuzz_SOURCES = %D%/store_keys_fuzz.c $(fuzz_main)
 %C%_store_keys_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_store_keys_fuzz_LDADD = $(STORE_LIBS)
+%C%_store_upkeep_fuzz_SOURCES = %D%/store_upkeep_fuzz.c $(fuzz_main)
+%C%_store_upkeep_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_store_upkeep_fuzz_LDADD = $(STORE_LIBS)
 %C%_store_rec_fuzz_SOURCES = %D%/store_rec_fuzz.c $(fuzz_main)
 %C%_store_rec_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_store_rec_fuzz_LDADD = $(STORE_LIBS)

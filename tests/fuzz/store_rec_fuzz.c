@@ -54,6 +54,12 @@ put_again(struct enc *e, const struct rec_op *op)
 	case REC_OPID:
 		rec_put_opid(e, &op->opid);
 		return true;
+	case REC_MOVED:
+		rec_put_moved(e, &op->body);
+		return true;
+	case REC_RESTORED:
+		rec_put_restored(e, &op->restored);
+		return true;
 	case REC_PART:
 		break;
 	}
