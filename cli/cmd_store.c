@@ -94,7 +94,8 @@ store_cmd_become_owner(struct cli *c)
 	if (setgroups(0, NULL) != 0 ||
 	    setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
-		return store_cmd_fail(c, "cannot become the owner of", dir, errno);
+		return store_cmd_fail(
+		    c, "cannot become the owner of", dir, errno);
 	return CLI_GOOD;
 }
 

@@ -103,8 +103,7 @@ back_up_once(struct job *j, bool *again)
 	struct store_lease lease;
 	struct str why = STR("");
 	AUTO_ARENA a = { 0 };
-	enum rc rc =
-	    store_lease_begin(j->store, deadline_in(ASK_MS), &lease);
+	enum rc rc = store_lease_begin(j->store, deadline_in(ASK_MS), &lease);
 
 	*again = false;
 	if (rc != RC_OK)
@@ -168,8 +167,7 @@ say_restored(struct cli *c, const struct restore_done *d)
 		    (unsigned long long)d->held);
 		return;
 	}
-	fprintf(c->out,
-	    "Restored as of %.*s: %llu accounts, %llu messages.\n",
+	fprintf(c->out, "Restored as of %.*s: %llu accounts, %llu messages.\n",
 	    STRF(out_time(&a, d->time)), (unsigned long long)d->stats.accounts,
 	    (unsigned long long)d->stats.messages);
 	if (d->held > 0)

@@ -46,15 +46,15 @@ size_row(struct cli *c, const json_t *o, const char *label, const char *name)
 {
 	AUTO_ARENA a = { 0 };
 
-	fprintf(c->out, "%-16s%.*s\n", label,
-	    STRF(out_size(&a, number(o, name))));
+	fprintf(
+	    c->out, "%-16s%.*s\n", label, STRF(out_size(&a, number(o, name))));
 }
 
 static void
 count_row(struct cli *c, const json_t *o, const char *label, const char *name)
 {
-	fprintf(c->out, "%-16s%llu\n", label,
-	    (unsigned long long)number(o, name));
+	fprintf(
+	    c->out, "%-16s%llu\n", label, (unsigned long long)number(o, name));
 }
 
 static void
@@ -80,8 +80,8 @@ show(struct cli *c, const json_t *o)
 	count_row(c, o, "commits", "commits");
 	fprintf(c->out, "%-16s%s\n", "compaction",
 	    truth(k, "waits_for_backup") ? "waits for a backup"
-	    : truth(k, "running")	 ? "runs"
-	    : truth(k, "failed")	 ? "failed: see the log"
+	    : truth(k, "running")        ? "runs"
+	    : truth(k, "failed")         ? "failed: see the log"
 					 : "idle");
 	if (truth(o, "read_only"))
 		fputs("The store is read-only: a sync failed.\n", c->out);

@@ -1,4 +1,5 @@
-/* The rate is that of the whole time: it is calm, and the end is what counts. */
+/* The rate is that of the whole time: it is calm, and the end is what counts.
+ */
 #include <string.h>
 #include <unistd.h>
 
@@ -15,8 +16,7 @@ progress_text(char out[PROGRESS_TEXT], const char *what, uint64_t done,
 {
 	AUTO_ARENA a = { 0 };
 	char bar[BAR + 1];
-	double share =
-	    total > 0 ? (double)MIN(done, total) / (double)total : 0;
+	double share = total > 0 ? (double)MIN(done, total) / (double)total : 0;
 	double s = (double)elapsed_ns / SEC_NS;
 	double rate = s > 0 ? (double)done / s : 0;
 	struct str left = STR("");
@@ -28,9 +28,10 @@ progress_text(char out[PROGRESS_TEXT], const char *what, uint64_t done,
 		left = str_fmt(&a, ", %.*s left",
 		    STRF(out_span(
 			&a, (int64_t)((double)(total - done) / rate))));
-	(void)snprintf(out, PROGRESS_TEXT, "%s [%s] %3.0f %% of %.*s, %.*s/s%.*s",
-	    what, bar, share * 100, STRF(out_size(&a, total)),
-	    STRF(out_size(&a, (uint64_t)rate)), STRF(left));
+	(void)snprintf(out, PROGRESS_TEXT,
+	    "%s [%s] %3.0f %% of %.*s, %.*s/s%.*s", what, bar, share * 100,
+	    STRF(out_size(&a, total)), STRF(out_size(&a, (uint64_t)rate)),
+	    STRF(left));
 }
 
 void
@@ -46,7 +47,8 @@ draw(struct progress *p, const char *text)
 {
 	size_t n = strlen(text);
 
-	fprintf(p->f, "\r%s%*s\r", text, (int)(p->width - MIN(n, p->width)), "");
+	fprintf(
+	    p->f, "\r%s%*s\r", text, (int)(p->width - MIN(n, p->width)), "");
 	fflush(p->f);
 	p->width = n;
 }

@@ -30,8 +30,8 @@ backup_say(struct arena *a, enum rc rc, struct str *why, const char *what,
 {
 	const char *error = strerrordesc_np(errno);
 
-	*why = str_fmt(a, "%s %s: %s", what, path,
-	    error != NULL ? error : "failed");
+	*why = str_fmt(
+	    a, "%s %s: %s", what, path, error != NULL ? error : "failed");
 	return rc;
 }
 
@@ -155,7 +155,7 @@ backup_path(struct arena *a, const char *dir, uint32_t id, uint64_t ckpt)
 {
 	return id != 0 ? str_fmt(a, "%s/log/%08x.seg", dir, (unsigned)id).p
 		       : str_fmt(a, "%s/log/" CKPT_NAME ".%016llx", dir,
-				 (unsigned long long)ckpt)
+			     (unsigned long long)ckpt)
 			     .p;
 }
 
@@ -246,8 +246,7 @@ copy_file(struct copying *c, const char *source, const char *path,
 
 	if (in < 0)
 		return backup_say(c->a, RC_TEMP, c->why, "cannot read", source);
-	out = io_open(
-	    io, path, O_RDWR | O_CREAT | (named ? 0 : O_TRUNC), 0600);
+	out = io_open(io, path, O_RDWR | O_CREAT | (named ? 0 : O_TRUNC), 0600);
 	if (out < 0)
 		return backup_say(c->a, RC_TEMP, c->why, "cannot write", path);
 	for (size_t i = from; rc == RC_OK && i < f->nsums; i++) {
@@ -304,11 +303,10 @@ copy_files(struct copying *c, const struct backup_manifest *old,
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < m->n; i++)
-		c->total +=
-		    m->files[i].size -
-		    MIN(m->files[i].size,
-			(uint64_t)kept_blocks(old, m, &m->files[i]) *
-			    BACKUP_BLOCK);
+		c->total += m->files[i].size -
+			    MIN(m->files[i].size,
+				(uint64_t)kept_blocks(old, m, &m->files[i]) *
+				    BACKUP_BLOCK);
 	for (size_t i = 0; rc == RC_OK && i < m->n; i++) {
 		struct backup_file *f = &m->files[i];
 		size_t kept = kept_blocks(old, m, f);
@@ -483,8 +481,8 @@ backup_copy_keys(struct arena *a, const struct io *io, const char *from,
 	for (size_t off = KEYS_HEADER; off < text.n; off += KEYS_RECORD) {
 		struct keys_record r;
 
-		if (keys_record_get((const unsigned char *)text.p + off, off,
-			&r) == RC_OK)
+		if (keys_record_get(
+			(const unsigned char *)text.p + off, off, &r) == RC_OK)
 			continue;
 		if (off + KEYS_RECORD == text.n && off > KEYS_HEADER) {
 			text.n = off;
@@ -538,8 +536,8 @@ put_manifest(struct copying *c, const struct backup_manifest *m)
 		*c->why = STR("too many files for a manifest");
 		return rc;
 	}
-	return backup_put_whole(c->a, c->b->io, c->b->dir, BACKUP_MANIFEST,
-	    buf_str(&text), c->why);
+	return backup_put_whole(
+	    c->a, c->b->io, c->b->dir, BACKUP_MANIFEST, buf_str(&text), c->why);
 }
 
 static enum rc
@@ -570,8 +568,8 @@ run(struct copying *c, struct backup_manifest *old, struct backup_manifest *m)
 	if (rc == RC_OK && io_syncdir(b->io, log_dir) != RC_OK)
 		rc = backup_say(c->a, RC_TEMP, c->why, "cannot sync", log_dir);
 	if (rc == RC_OK)
-		rc = backup_copy_keys(c->a, b->io, b->data_dir, b->keys_dir,
-		    m->store, c->why);
+		rc = backup_copy_keys(
+		    c->a, b->io, b->data_dir, b->keys_dir, m->store, c->why);
 	/* The lease held to the end, or what was copied may have holes. */
 	if (rc == RC_OK)
 		rc = go_on(c);

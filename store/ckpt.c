@@ -127,8 +127,8 @@ open_it(const struct log *log, const char *path, enum rc *rc)
 		return fd;
 	*rc = errno == ENOENT ? RC_NOENT : RC_TEMP;
 	if (*rc == RC_TEMP)
-		log_error(log, "checkpoint.open", KVC("path", path),
-		    KVE(errno));
+		log_error(
+		    log, "checkpoint.open", KVC("path", path), KVE(errno));
 	return -1;
 }
 
@@ -292,8 +292,7 @@ static enum rc
 load_begin(struct loading *l)
 {
 	l->bytes = 0;
-	return ix_rc(
-	    l->ix, mdb_txn_begin(l->ix->env, NULL, 0, &l->t), "begin");
+	return ix_rc(l->ix, mdb_txn_begin(l->ix->env, NULL, 0, &l->t), "begin");
 }
 
 static enum rc
@@ -445,8 +444,8 @@ write_db(struct writing *s, enum ckpt_db db)
 	const struct ix *ix = s->w->ix;
 	AUTO_WALK w = { 0 };
 	struct str k, v;
-	enum rc rc = ix_walk_begin(
-	    ix, s->w->t, dbi_of(ix, db), STR(""), STR(""), &w);
+	enum rc rc =
+	    ix_walk_begin(ix, s->w->t, dbi_of(ix, db), STR(""), STR(""), &w);
 
 	while (rc == RC_OK && (rc = ix_walk_next(&w, &k, &v)) == RC_OK) {
 		rc = put_entry(s, db, k, v);
@@ -500,13 +499,13 @@ ckpt_write(const struct ckpt_write *w, uint64_t *out_bytes)
 	buf_init(&s.b, CKPT_MAX + CKPT_BLOCK);
 	s.fd = io_open(w->io, path, O_RDWR | O_CREAT | O_TRUNC, 0640);
 	if (s.fd < 0)
-		log_error(w->log, "checkpoint.write", KVC("path", path),
-		    KVE(errno));
+		log_error(
+		    w->log, "checkpoint.write", KVC("path", path), KVE(errno));
 	else
 		rc = write_all(&s);
 	if (rc != RC_OK && s.fd >= 0 && io_unlink(w->io, path) != RC_OK)
-		log_warn(w->log, "checkpoint.unlink", KVC("path", path),
-		    KVE(errno));
+		log_warn(
+		    w->log, "checkpoint.unlink", KVC("path", path), KVE(errno));
 	fd_close(&s.fd);
 	buf_free(&s.b);
 	*out_bytes = s.off;

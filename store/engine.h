@@ -188,8 +188,7 @@ struct engine_ops {
 	 * From on to off no file of the log goes or is replaced, so that it
 	 * can be copied up to the position given at its beginning.  Counted.
 	 */
-	enum rc (*pin)(
-	    struct engine *e, bool on, struct engine_position *out);
+	enum rc (*pin)(struct engine *e, bool on, struct engine_position *out);
 	/* Now and then, and after a reader died. */
 	void (*tend)(struct engine *e);
 	void (*close)(struct engine **e);

@@ -25,8 +25,8 @@
 static void
 wake(struct local *l)
 {
-	if (l->asleep && (l->waiting >= l->wanted ||
-			     (l->moves > 0 && l->waiting == 0))) {
+	if (l->asleep &&
+	    (l->waiting >= l->wanted || (l->moves > 0 && l->waiting == 0))) {
 		l->asleep = false;
 		pthread_cond_signal(&l->work);
 	}

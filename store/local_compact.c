@@ -194,8 +194,8 @@ tour_chunk(struct tour *t, size_t max,
 	{
 		AUTO_WALK w = { 0 };
 
-		rc = ix_walk_begin(&l->ix, txn, l->ix.body, STR(""),
-		    ix_key_str(&t->next), &w);
+		rc = ix_walk_begin(
+		    &l->ix, txn, l->ix.body, STR(""), ix_key_str(&t->next), &w);
 		while (rc == RC_OK && more && max > 0 &&
 		       (rc = ix_walk_next(&w, &k, &v)) == RC_OK) {
 			if (k.n != BODY_ID)
@@ -258,8 +258,7 @@ checkpoint_room(struct local *l)
 	struct engine_stats x;
 
 	l->base.ops->stats(&l->base, &x);
-	return (1u << 20) + x.messages * 400 + x.bodies * 150 +
-	       x.queued * 1000;
+	return (1u << 20) + x.messages * 400 + x.bodies * 150 + x.queued * 1000;
 }
 
 /*
@@ -271,7 +270,8 @@ choose(struct compact *c, struct segments *s, unsigned percent)
 {
 	struct local *l = c->l;
 	uint64_t free_bytes, room, need = checkpoint_room(l), moved = 0;
-	struct segment **order = xcalloc(MAX(s->n, 1), sizeof(struct segment *));
+	struct segment **order =
+	    xcalloc(MAX(s->n, 1), sizeof(struct segment *));
 	size_t n = 0, chosen = 0;
 	struct statvfs st;
 
@@ -280,15 +280,14 @@ choose(struct compact *c, struct segments *s, unsigned percent)
 			order[n++] = &s->v[i];
 	if (n > 1)
 		qsort(order, n, sizeof(struct segment *), by_live);
-	free_bytes = statvfs(l->dir, &st) == 0
-			 ? (uint64_t)st.f_bavail * st.f_frsize
-			 : 0;
+	free_bytes =
+	    statvfs(l->dir, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
 	/* The next segment is made ahead, and mail must go on. */
 	room = free_bytes > need ? free_bytes - need : 0;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t segs = (moved + order[i]->live) /
-				    l->conf.segment_bytes +
-				(order[i]->live > 0);
+		uint64_t segs =
+		    (moved + order[i]->live) / l->conf.segment_bytes +
+		    (order[i]->live > 0);
 
 		if (segs * l->conf.segment_bytes > room && order[i]->live > 0)
 			break;
@@ -385,8 +384,8 @@ damaged(struct local *l, uint64_t pos)
  * bytes get a new one.  rec holds the record's operations afterwards.
  */
 static enum rc
-read_part(struct local *l, uint64_t pos, size_t len, struct buf *rec,
-    struct str *out)
+read_part(
+    struct local *l, uint64_t pos, size_t len, struct buf *rec, struct str *out)
 {
 	uint64_t at = pos - PLAN_PART - REC_HEADER;
 	enum rc rc;
@@ -415,8 +414,7 @@ read_meta(struct local *l, const struct ix_body *at, uint64_t rec_ops,
 	    off + at->meta_len <= rec->n) {
 		memcpy(out->p, rec->p + off, at->meta_len);
 	} else {
-		rc = seglog_read(
-		    l->files, at->meta_pos, out->p, at->meta_len);
+		rc = seglog_read(l->files, at->meta_pos, out->p, at->meta_len);
 	}
 	if (rc == RC_OK)
 		out->n = at->meta_len;
@@ -500,10 +498,9 @@ move_one(struct batch *t, size_t i, struct buf *rec)
 		e->ops->drop_body(e, &b);
 		return rc;
 	}
-	*in = (struct engine_intent){ .kind = ENGINE_MOVE,
-		.a = &t->a,
-		.done = on_moved,
-		.arg = t };
+	*in = (struct engine_intent){
+		.kind = ENGINE_MOVE, .a = &t->a, .done = on_moved, .arg = t
+	};
 	in->submit.body = b;
 	pthread_mutex_lock(&t->lock);
 	t->flying++;
@@ -656,14 +653,14 @@ checkpoint(struct compact *c, bool manual, struct segments *out)
 	*out = (struct segments){ 0 };
 	if (atomic_load(&l->behind))
 		return RC_TEMP;
-	rc = ix_rc(&l->ix,
-	    mdb_txn_begin(l->ix.env, NULL, MDB_RDONLY, &w.t), "begin");
+	rc = ix_rc(
+	    &l->ix, mdb_txn_begin(l->ix.env, NULL, MDB_RDONLY, &w.t), "begin");
 	if (rc != RC_OK)
 		return rc;
 	rc = ix_info_get(&l->ix, w.t, &info);
 	if (rc == RC_OK)
-		rc = list_sealed(
-		    l, MIN(below, POS_SEG(info.applied.last)), out);
+		rc =
+		    list_sealed(l, MIN(below, POS_SEG(info.applied.last)), out);
 	if (rc == RC_OK)
 		rc = ckpt_write(&w, &bytes);
 	mdb_txn_abort(w.t);
@@ -680,8 +677,8 @@ remove_segment(struct local *l, uint32_t id)
 	seglog_path(l->dir, id, path, sizeof(path));
 	fd = io_open(l->conf.io, path, O_RDWR, 0);
 	if (fd < 0 || io_unlink(l->conf.io, path) != RC_OK) {
-		log_error(&l->log, "compact.unlink", KVC("path", path),
-		    KVE(errno));
+		log_error(
+		    &l->log, "compact.unlink", KVC("path", path), KVE(errno));
 		return RC_TEMP;
 	}
 	seglog_files_drop(l->files, id);
@@ -704,8 +701,8 @@ remove_empty(struct compact *c, const struct segments *s, size_t *removed)
 		n += rc == RC_OK;
 		freed += rc == RC_OK ? s->v[i].size : 0;
 	}
-	if (n > 0 && io_syncdir(l->conf.io,
-			 str_fmt(&a, "%s/log", l->dir).p) != RC_OK)
+	if (n > 0 &&
+	    io_syncdir(l->conf.io, str_fmt(&a, "%s/log", l->dir).p) != RC_OK)
 		rc = RC_TEMP;
 	*removed = n;
 	pthread_mutex_lock(&c->lock);
@@ -817,8 +814,8 @@ run(struct compact *c, bool manual)
 		first = false;
 	if (rc != RC_NOENT)
 		return rc;
-	if (!first && take_stock(c, POS_SEG(atomic_load(&c->l->tail_pos)),
-			  &s) == RC_OK)
+	if (!first &&
+	    take_stock(c, POS_SEG(atomic_load(&c->l->tail_pos)), &s) == RC_OK)
 		note_stock(c, &s);
 	else
 		s.v = NULL;

@@ -157,8 +157,8 @@ check_kept(struct check *c, const struct seglog_pos *from)
 			maint_say(c, MAINT_BAD, "log",
 			    str_fmt(&c->a,
 				"damaged in segment %08x at %u: %.*s",
-				(unsigned)ids[i], (unsigned)POS_OFF(out.end.pos),
-				STRF(out.why)));
+				(unsigned)ids[i],
+				(unsigned)POS_OFF(out.end.pos), STRF(out.why)));
 			rc = RC_OK;
 		}
 	}
@@ -329,8 +329,7 @@ check_loadable(const struct maint *m, struct arena *a)
 	if (rc == RC_OK || rc == RC_NOENT)
 		return RC_OK;
 	m->say(m->ctx, MAINT_BAD, STR("checkpoint"),
-	    str_fmt(a,
-		"cannot be read (at %llu): the index is left as it is",
+	    str_fmt(a, "cannot be read (at %llu): the index is left as it is",
 		(unsigned long long)x.offset));
 	return rc;
 }

@@ -148,10 +148,9 @@ copy_back(struct restoring *s, const char *from, const char *to,
 	enum rc rc = RC_OK;
 
 	if (in < 0)
-		return errno == ENOENT
-			   ? damaged(s, from, 0)
-			   : backup_say(
-				 s->a, RC_TEMP, s->why, "cannot read", from);
+		return errno == ENOENT ? damaged(s, from, 0)
+				       : backup_say(s->a, RC_TEMP, s->why,
+					     "cannot read", from);
 	out = io_open(io, to, O_RDWR | O_CREAT | O_TRUNC, 0640);
 	for (size_t i = 0; out >= 0 && rc == RC_OK && i < f->nsums; i++) {
 		uint64_t off = (uint64_t)i * BACKUP_BLOCK;
@@ -214,8 +213,8 @@ copy_all(struct restoring *s, const struct backup_manifest *m)
 		    f);
 	}
 	if (rc == RC_OK)
-		rc = backup_copy_keys(s->a, r->io, r->keys_dir, r->data_dir,
-		    m->store, s->why);
+		rc = backup_copy_keys(
+		    s->a, r->io, r->keys_dir, r->data_dir, m->store, s->why);
 	if (rc == RC_OK)
 		rc = hand_over(s, in_data(s, "keys"));
 	if (rc == RC_OK && io_syncdir(r->io, log_dir) != RC_OK)
@@ -354,10 +353,10 @@ restore_finish(struct arena *a, const struct restore *r,
 	}
 	rc = finish(e, a, r, &m, out, why);
 	e->ops->close(&e);
-	if (rc == RC_OK && (io_unlink(r->io, in_data(&s, BACKUP_MARK)) !=
-				   RC_OK ||
-			       io_syncdir(r->io, r->data_dir) != RC_OK))
-		rc = backup_say(a, RC_TEMP, why, "cannot open for use",
-		    r->data_dir);
+	if (rc == RC_OK &&
+	    (io_unlink(r->io, in_data(&s, BACKUP_MARK)) != RC_OK ||
+		io_syncdir(r->io, r->data_dir) != RC_OK))
+		rc = backup_say(
+		    a, RC_TEMP, why, "cannot open for use", r->data_dir);
 	return rc;
 }

@@ -438,8 +438,7 @@ json(struct store_client *s, enum store_op op, struct arena *a,
 	AUTO_MSG reply = { 0 };
 	struct ipc_in in;
 	struct str text;
-	enum rc rc =
-	    about(s, op, &(struct wire_account){ 0 }, dl, &reply, &in);
+	enum rc rc = about(s, op, &(struct wire_account){ 0 }, dl, &reply, &in);
 
 	if (rc == RC_OK)
 		rc = parsed(s, (uint16_t)op, wire_get_bytes(&in, &text));

@@ -104,8 +104,8 @@ new_lease(struct svc_upkeep *u, struct store_lease *out)
 
 /* New, renewed, or ended. */
 static enum rc
-lease(struct svc_upkeep *u, const struct wire_account *x,
-    struct store_lease *out)
+lease(
+    struct svc_upkeep *u, const struct wire_account *x, struct store_lease *out)
 {
 	struct lease *l;
 	enum rc rc = RC_OK;

@@ -30,3 +30,6 @@ noinst_PROGRAMS += %D%/queue_bench
 %C%_queue_bench_SOURCES = %D%/queue_bench.c
 %C%_queue_bench_LDADD = libdelivery.a libremclient.a libdirclient.a \
 	$(STORE_LIBS) $(CONF_LIBS) $(JANSSON_LIBS)
+noinst_PROGRAMS += %D%/upkeep_bench
+%C%_upkeep_bench_SOURCES = %D%/upkeep_bench.c
+%C%_upkeep_bench_LDADD = $(STORE_LIBS)

@@ -162,9 +162,9 @@ send_one(struct sender *s, size_t i)
 	struct store_delivery to = { .account = account_of(&a, s->number),
 		.mailbox = STR("INBOX"),
 		.prefix = STR("Return-Path: <>\r\n") };
-	struct str text = str_cat(&a,
-	    str_fmt(&a, "Subject: %zu\r\n\r\nbody %zu\r\n", i, i),
-	    s->f->padding);
+	struct str text =
+	    str_cat(&a, str_fmt(&a, "Subject: %zu\r\n\r\nbody %zu\r\n", i, i),
+		s->f->padding);
 	struct store_submit in = { .op_id =
 				       str_fmt(&a, "kill-%u-%zu", s->number, i),
 		.received_at = now_unix(),
@@ -197,13 +197,14 @@ find_inbox(struct sender *s, struct arena *a, struct str account)
 	AUTO_VIEW *v = NULL;
 	struct store_attach at;
 	struct store_mailbox m;
-	enum rc rc = store_attach(s->f->client, account, deadline_in(3000), &at);
+	enum rc rc =
+	    store_attach(s->f->client, account, deadline_in(3000), &at);
 
 	if (rc == RC_OK)
 		rc = store_view_begin(s->f->reader, &v);
 	if (rc == RC_OK)
-		rc = store_mailbox_find(
-		    v, a, account, at.key, STR("INBOX"), &m);
+		rc =
+		    store_mailbox_find(v, a, account, at.key, STR("INBOX"), &m);
 	if (rc == RC_OK)
 		s->inbox = m.id;
 	return rc;
@@ -287,13 +288,14 @@ check_sender(struct rig *r, const struct sender *s)
 		AUTO_STORE_MSG *m = NULL;
 		size_t uid = rows[i].uid;
 		struct str want = str_cat(&r->a,
-		    str_fmt(&r->a, "Subject: %zu\r\n\r\nbody %zu\r\n", uid,
-			uid),
+		    str_fmt(
+			&r->a, "Subject: %zu\r\n\r\nbody %zu\r\n", uid, uid),
 		    s->f->padding);
 		size_t got;
 
 		for (; next < uid; next++)
-			assert_true(next % KEPT != 0 && next <= s->expunged + 1);
+			assert_true(
+			    next % KEPT != 0 && next <= s->expunged + 1);
 		assert_true(uid % KEPT == 0 || uid > s->expunged);
 		assert_true(uid <= s->acked + 1);
 		next = uid + 1;
@@ -358,9 +360,8 @@ killed_store_loses_and_doubles_nothing(void **state)
 	}
 	assert_true(total > SENDERS * 4);
 	assert_true(f.compactions > 0);
-	assert_int_equal(access(str_fmt(&r->a, "%s/log/checkpoint", r->dir).p,
-			     F_OK),
-	    0);
+	assert_int_equal(
+	    access(str_fmt(&r->a, "%s/log/checkpoint", r->dir).p, F_OK), 0);
 	rig_rebuild(r);
 	for (unsigned i = 0; i < SENDERS; i++)
 		check_sender(r, &s[i]);

@@ -1,8 +1,8 @@
 /*
- * Power cuts: a run of the store, with compaction, is recorded, then the files are made again
- * as a cut at every moment may leave them (a sample; all with GP_LONG=1), and
- * the store must open on them, have everything that was acknowledged, show
- * nothing by halves, and go on.
+ * Power cuts: a run of the store, with compaction, is recorded, then the files
+ * are made again as a cut at every moment may leave them (a sample; all with
+ * GP_LONG=1), and the store must open on them, have everything that was
+ * acknowledged, show nothing by halves, and go on.
  *
  * The index is none, or one of the copies made during the run: LMDB without
  * a sync of its meta page may come back older, never newer than the log.
@@ -147,9 +147,9 @@ churn(struct rig *r, uint64_t seed)
 	struct rig_message m = rig_message(r, 1000 + seed, 60000);
 	struct uid_range all = { 1, UINT32_MAX };
 	struct engine_result out = { 0 };
-	struct engine_intent in = { .kind = ENGINE_FLAGS,
-		.account = ANN,
-		.a = &r->a };
+	struct engine_intent in = {
+		.kind = ENGINE_FLAGS, .account = ANN, .a = &r->a
+	};
 
 	if (rig_submit(r, ANN, "Junk", &m, &out) != RC_OK)
 		return;
@@ -244,9 +244,9 @@ put_index(struct run *run, size_t upto, uint64_t seed, const char *dir)
 static void
 check_cut(struct run *run, size_t upto, uint64_t seed)
 {
-	struct rig r = { .sink = run->r->sink,
-		.log = run->r->log,
-		.conf = run->r->conf };
+	struct rig r = {
+		.sink = run->r->sink, .log = run->r->log, .conf = run->r->conf
+	};
 	bool present[ROUNDS + 1], again[ROUNDS + 1];
 	uint64_t flags[ROUNDS + 1] = { 0 };
 

@@ -97,9 +97,9 @@ restore(struct field *f, const struct io *io, struct restore_done *out)
 static void
 open_back(struct field *f, struct rig *b)
 {
-	*b = (struct rig){ .sink = f->r->sink,
-		.log = f->r->log,
-		.conf = f->r->conf };
+	*b = (struct rig){
+		.sink = f->r->sink, .log = f->r->log, .conf = f->r->conf
+	};
 	(void)snprintf(b->dir, sizeof(b->dir), "%.60s", f->back);
 	b->conf.dir = b->dir;
 	b->conf.ctx = b;
@@ -138,9 +138,9 @@ thin(struct rig *r, uint32_t from, uint32_t to)
 {
 	for (uint32_t n = from; n <= to; n++)
 		if (n % 2 == 0)
-			assert_int_equal(rig_flags(r, ANN, "INBOX", n, n,
-					     STORE_FLAGS_ADD, STORE_DELETED,
-					     NULL, NULL),
+			assert_int_equal(
+			    rig_flags(r, ANN, "INBOX", n, n, STORE_FLAGS_ADD,
+				STORE_DELETED, NULL, NULL),
 			    RC_OK);
 	assert_int_equal(rig_expunge(r, ANN, "INBOX", from, to, NULL), RC_OK);
 }
@@ -163,8 +163,7 @@ queue_one(struct rig *r)
 		.submit = { .set = &q, .nset = 1 } };
 
 	engine_body_id(c.id);
-	assert_int_equal(
-	    r->e->ops->put_body(r->e, &c, &in.submit.body), RC_OK);
+	assert_int_equal(r->e->ops->put_body(r->e, &c, &in.submit.body), RC_OK);
 	assert_int_equal(engine_run(r->e, &in), RC_OK);
 }
 
@@ -351,9 +350,8 @@ cut_short_leaves_the_one_before(void **state)
 		calls = rec.calls;
 		recio_free(&rec);
 		whole = rc == RC_OK;
-		assert_int_equal(backup_manifest_read(
-				     &r->a, f.dir, &m, &f.why),
-		    RC_OK);
+		assert_int_equal(
+		    backup_manifest_read(&r->a, f.dir, &m, &f.why), RC_OK);
 		assert_int_equal(restore(&f, &io_system, &x), RC_OK);
 		assert_true(x.stats.messages == n || !whole);
 		assert_true(x.stats.messages >= 6);
@@ -410,8 +408,7 @@ restoring_can_be_repeated(void **state)
 			continue;
 		}
 		/* Not for use before it is whole. */
-		if (access(str_fmt(&r->a, "%s/restoring", f.back).p, F_OK) ==
-		    0)
+		if (access(str_fmt(&r->a, "%s/restoring", f.back).p, F_OK) == 0)
 			assert_int_equal(
 			    engine_local_open(&r->log, &conf, &e), RC_BAD);
 	}

@@ -41,12 +41,12 @@ fill_and_thin(struct rig *r)
 			     STORE_FLAGGED, "todo", NULL),
 	    RC_OK);
 	for (uint32_t n = 0; n <= MESSAGES; n += 8)
-		assert_int_equal(rig_flags(r, ANN, "INBOX", MAX(n, 1), n + 6,
-				     STORE_FLAGS_ADD, STORE_DELETED, NULL,
-				     NULL),
+		assert_int_equal(
+		    rig_flags(r, ANN, "INBOX", MAX(n, 1), n + 6,
+			STORE_FLAGS_ADD, STORE_DELETED, NULL, NULL),
 		    RC_OK);
-	assert_int_equal(rig_expunge(r, ANN, "INBOX", 1, MESSAGES, &out),
-	    RC_OK);
+	assert_int_equal(
+	    rig_expunge(r, ANN, "INBOX", 1, MESSAGES, &out), RC_OK);
 }
 
 static uint64_t
@@ -116,8 +116,7 @@ space_comes_back_and_nothing_else_changes(void **state)
 			rig_rebuild(r);
 	}
 	assert_int_equal(store_view_begin(r->reader, &v), RC_OK);
-	assert_int_equal(
-	    store_expunged(v, &r->a, before.id, 0, &gone), RC_OK);
+	assert_int_equal(store_expunged(v, &r->a, before.id, 0, &gone), RC_OK);
 	assert_int_equal(uid_set_count(&gone), MESSAGES - MESSAGES / 8);
 	store_view_end(&v);
 	/* Nothing is left to do: the log stays as it is. */
@@ -195,16 +194,15 @@ bodies_on_their_way_in_are_kept(void **state)
 		.fd = -1,
 		.size = m.body.n,
 		.meta = m.meta };
-	struct engine_delivery d = { .account = BOB,
-		.name = STR("INBOX"),
-		.prefix = m.prefix };
+	struct engine_delivery d = {
+		.account = BOB, .name = STR("INBOX"), .prefix = m.prefix
+	};
 	struct engine_intent in = { .kind = ENGINE_SUBMIT,
 		.a = &r->a,
 		.submit = { .received_at = 1700000000, .to = &d, .nto = 1 } };
 
 	engine_body_id(c.id);
-	assert_int_equal(
-	    r->e->ops->put_body(r->e, &c, &in.submit.body), RC_OK);
+	assert_int_equal(r->e->ops->put_body(r->e, &c, &in.submit.body), RC_OK);
 	fill_and_thin(r);
 	assert_int_equal(rig_compact(r), RC_OK);
 	assert_int_equal(rig_compact(r), RC_OK);
