@@ -1,7 +1,7 @@
 /*
- * gatepost-imap: IMAP and POP3 for people who are already authenticated.  It sees
- * clients only through access, reads mail itself and has the store change it.
- * See gatepost-imap(8).
+ * gatepost-imap: IMAP and POP3 for people who are already authenticated.  It
+ * sees clients only through access, reads mail itself and has the store change
+ * it. See gatepost-imap(8).
  */
 #include <errno.h>
 #include <fcntl.h>

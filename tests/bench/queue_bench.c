@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "delivery/dlv_retry.h"
 #include "delivery/dlv_sched.h"
+#include "lib/ipc_impl.h"
 #include "store/engine.h"
 #include "store/wire.h"
 

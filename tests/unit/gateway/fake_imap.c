@@ -29,7 +29,8 @@ fake_imap_init(struct fake_imap *f)
 		.ip = STR("192.0.2.7"),
 		.relay_fd = -1,
 	};
-	f->conf = (struct conf){ .hostname = "mail.example.org",
+	f->conf = (struct conf){
+		.hostname = "mail.example.org",
 		.directory_timeout_ms = 1000,
 		.imap_timeout_s = 1800,
 		.client_rate_max = 1000,

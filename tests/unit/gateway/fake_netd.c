@@ -36,7 +36,8 @@ fake_init(struct fake *f, unsigned tag)
 	*f = (struct fake){
 		.tag = tag, .has_tls = true, .ip = STR("192.0.2.7")
 	};
-	f->conf = (struct conf){ .hostname = "mx.example.org",
+	f->conf = (struct conf){
+		.hostname = "mx.example.org",
 		.domains = { domains, COUNT(domains) },
 		.directory_timeout_ms = 1000,
 		.message_size_max = 40000,
