@@ -62,6 +62,9 @@ relay_denied(void)
 static bool
 may_relay(const struct gw_smtp *s, const struct addr *rcpt)
 {
+	/* LMTP hands over for people who are here, whoever speaks it. */
+	if (s->lmtp)
+		return false;
 	return s->submission
 		   ? s->authenticated
 		   : conf_is_relay_client(s->conf, netd_peer_ip(s->c)) ||

@@ -18,7 +18,8 @@ OUTSIDE = "outside@elsewhere.test"
 @pytest.fixture(scope="module")
 def gp(tmp_path_factory):
     g = setups.on_ldif(tmp_path_factory.mktemp("lmtp"),
-                       message_size_max="200k")
+                       message_size_max="200k",
+                       relay_networks=["127.0.0.0/8", "192.0.2.0/24"])
     try:
         yield g.start()
     finally:
@@ -122,11 +123,15 @@ def test_no_relay_from_anywhere(gp):
             assert c.cmd("RCPT TO:<%s>" % form).code // 100 == 5, form
 
 
-def test_only_from_here(gp):
-    with gp.lmtp(client="192.0.2.7") as c:
+def test_only_from_networks_of_ours(gp):
+    with gp.lmtp(client="198.51.100.7") as c:
         assert c.greeting.code == 421
         assert c.at_end() == b""
-    gp.wait_log(r"lmtp\.stranger .*client=192\.0\.2\.7")
+    gp.wait_log(r"lmtp\.stranger .*client=198\.51\.100\.7")
+    with gp.lmtp(client="192.0.2.7") as c:
+        c.must("MAIL FROM:<s@client.test>")
+        assert c.cmd("RCPT TO:<%s>" % OUTSIDE).code == 550
+        assert c.cmd("RCPT TO:<%s>" % ANN).code == 250
 
 
 @pytest.mark.skipif(not real_root(), reason="needs a second user")
