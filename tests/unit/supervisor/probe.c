@@ -127,8 +127,11 @@ probe_main(int argc, char **argv)
 	}
 	if (told(&pr.p, "mute"))
 		sleep(60);
-	status = proc_run(&pr.p, &(struct proc_hooks){ on_reload, on_status,
-				     on_check, on_stop, &pr });
+	status = proc_run(&pr.p, &(struct proc_hooks){ .reload = on_reload,
+				     .status = on_status,
+				     .check = on_check,
+				     .stop = on_stop,
+				     .ctx = &pr });
 	inflight_close(&pr.f);
 	return status;
 }
