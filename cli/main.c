@@ -65,10 +65,9 @@ usage(FILE *f)
 		fprintf(f, "  %s%s%s\n      %s\n", m->name,
 		    m->args[0] ? " " : "", m->args, m->help);
 	}
-	fputs(
-	    "\n--json works with check, status, ban, dkim, dns, explain, queue "
-	    "and store.\n"
-	    "Exit: 0 good, 1 something is wrong, 2 usage, 75 no answer.\n",
+	fputs("\n--json works with check, status, ban, dkim, dns, explain, "
+	      "queue and store.\n"
+	      "Exit: 0 good, 1 something is wrong, 2 usage, 75 no answer.\n",
 	    f);
 }
 
