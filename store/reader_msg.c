@@ -179,6 +179,8 @@ store_queue_msg_open(struct store_view *v, const unsigned char *key,
 	}
 	m = xcalloc(1, sizeof(*m));
 	m->log = v->r->log;
+	m->r = v->r;
+	memcpy(m->body, id.p, BODY_ID);
 	m->size = b.body.content;
 	rc = content_open(
 	    v->r->pool, v->r->files, &b.body, env.key, &m->content);

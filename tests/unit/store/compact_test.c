@@ -183,6 +183,50 @@ open_messages_are_read_on(void **state)
 	assert_memory_equal(p, want.p, want.n);
 }
 
+/* remote reads what it sends for as long as the other side takes. */
+static void
+queued_messages_are_read_on(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 700, 300000);
+	struct engine_content c = { .edits = m.edits,
+		.data = m.body,
+		.fd = -1,
+		.size = m.body.n,
+		.meta = m.meta };
+	struct store_queued q = { .rcpt = STR("carl@example.org") };
+	struct engine_intent in = { .kind = ENGINE_SUBMIT,
+		.a = &r->a,
+		.submit = { .set = &q, .nset = 1 } };
+	struct str want = str_cat(&r->a, m.edits, m.body);
+	AUTO_VIEW *v = NULL;
+	AUTO_STORE_MSG *msg = NULL;
+	unsigned char key[32];
+	size_t got, off = 0;
+	char *p = arena_alloc(&r->a, want.n + 1);
+
+	engine_body_id(c.id);
+	assert_int_equal(r->e->ops->put_body(r->e, &c, &in.submit.body), RC_OK);
+	assert_int_equal(engine_run(r->e, &in), RC_OK);
+	fill_and_thin(r);
+	r->e->ops->queue_key(r->e, key);
+	assert_int_equal(store_view_begin(r->reader, &v), RC_OK);
+	assert_int_equal(store_queue_msg_open(v, key,
+			     str_hex(&r->a, str_n(c.id, BODY_ID)), &msg),
+	    RC_OK);
+	assert_int_equal(store_msg_read(msg, 0, p, 1000, &off), RC_OK);
+	store_view_end(&v);
+	assert_int_equal(rig_compact(r), RC_OK);
+	do {
+		assert_int_equal(
+		    store_msg_read(msg, off, p + off, want.n + 1 - off, &got),
+		    RC_OK);
+		off += got;
+	} while (got > 0);
+	assert_int_equal(off, want.n);
+	assert_memory_equal(p, want.p, want.n);
+}
+
 /* Parts of a body that nobody has named yet. */
 static void
 bodies_on_their_way_in_are_kept(void **state)
@@ -381,6 +425,7 @@ main(void)
 		T(space_comes_back_and_nothing_else_changes),
 		T(answers_given_are_remembered),
 		T(open_messages_are_read_on),
+		T(queued_messages_are_read_on),
 		T(bodies_on_their_way_in_are_kept),
 		T(nothing_goes_while_pinned),
 		T(stopping_in_the_middle_is_safe),
