@@ -17,6 +17,8 @@ static const struct service {
 	{ "_submission._tcp", offsetof(struct conf, listen_submission), false },
 	{ "_imaps._tcp", offsetof(struct conf, listen_imaps), false },
 	{ "_imap._tcp", offsetof(struct conf, listen_imap), true },
+	{ "_pop3s._tcp", offsetof(struct conf, listen_pop3s), true },
+	{ "_pop3._tcp", offsetof(struct conf, listen_pop3), true },
 };
 
 const char *

@@ -21,12 +21,15 @@ _submissions._tcp.example.test. SRV 0 1 465 gw.example.test.
 _submission._tcp.example.test. SRV  0 1 587 gw.example.test.
 _imaps._tcp.example.test.      SRV  0 1 993 gw.example.test.
 _imap._tcp.example.test.       SRV  0 0 0 .
+_pop3s._tcp.example.test.      SRV  0 1 995 gw.example.test.
+_pop3._tcp.example.test.       SRV  0 0 0 .
 """ % ("5.2.0.0." + "0.0.0.0." * 5 + "8.b.d.0.1.0.0.2.ip6.arpa.")
 SETTINGS = {
     "hostname": HOST, "domains": ["example.test"],
     "listen_submission": ["127.0.0.1:587"],
     "listen_submissions": ["127.0.0.1:465"], "listen_imaps": ["127.0.0.1:993"],
-    "listen_imap": [], "proxy_listeners": []}
+    "listen_imap": [], "listen_pop3s": ["127.0.0.1:995"], "listen_pop3": [],
+    "proxy_listeners": []}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,9 @@ def test_what_it_prints_is_a_zone_that_is_right(gp):
      "_dmarc.example.test", "TXT", "wrong", "quarantine or reject"),
     ("_imaps._tcp.example.test", "", "_imaps._tcp.example.test", "SRV",
      "missing", "by hand"),
+    ("_pop3s._tcp.example.test",
+     "_pop3s._tcp.example.test. SRV 0 1 995 old.test.",
+     "_pop3s._tcp.example.test", "SRV", "wrong", "elsewhere"),
     ("_imap._tcp.example.test",
      "_imap._tcp.example.test. SRV 0 1 143 gw.example.test.",
      "_imap._tcp.example.test", "SRV", "wrong", "not offered"),
