@@ -205,27 +205,11 @@ check_ldap(struct check *k)
 	return RC_OK;
 }
 
-static bool
-is_host_port(struct str s)
-{
-	size_t colon = str_rchr(s, ':');
-	uint64_t port;
-
-	return colon > 0 && colon < s.n &&
-	       str_u64(str_from(s, colon + 1), 65535, &port) == RC_OK &&
-	       port > 0;
-}
-
 static enum rc
 check_smart_hosts(struct check *k)
 {
 	const struct conf *c = k->c;
 
-	for (size_t i = 0; i < c->smart_hosts.n; i++)
-		if (!is_host_port(str_c(c->smart_hosts.v[i])))
-			return bad(k, "smart_hosts",
-			    str_fmt(k->a, "%s is not HOST:PORT",
-				c->smart_hosts.v[i]));
 	if (!empty(c->smart_host_user) && empty(c->smart_host_password_file))
 		return bad(k, "smart_host_password_file",
 		    STR("smart_host_user needs it"));

@@ -14,9 +14,8 @@ conf_is_local_domain(const struct conf *c, struct str domain)
 	return false;
 }
 
-/* "[v6]:port", "host:port" or an absolute path. */
-static bool
-host_port_ok(struct str s)
+bool
+conf_peer_ok(struct str s)
 {
 	size_t colon = str_rchr(s, ':');
 	struct str host = str_sub(s, 0, colon);
@@ -56,10 +55,10 @@ hop_ok(struct str hop)
 	if (str_cut_prefix(&hop, STR("mx:")))
 		return domain_ok(hop);
 	if (str_cut_prefix(&hop, STR("smtp:")))
-		return host_port_ok(hop);
+		return conf_peer_ok(hop);
 	if (str_cut_prefix(&hop, STR("lmtp:")))
 		return (hop.n > 1 && hop.n < 108 && hop.p[0] == '/') ||
-		       host_port_ok(hop);
+		       conf_peer_ok(hop);
 	return false;
 }
 

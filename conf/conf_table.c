@@ -300,8 +300,8 @@ const struct conf_row conf_rows[] = {
 	    "addresses, too. Hops in settings may name any address."),
 	NUMBER(outbound_connections, NOW, "200", 1, 5000,
 	    "Connections to other servers at a time."),
-	VALUE(smart_hosts, CONF_TEXTS, NOW, "",
-	    "HOST:PORT of servers that we log in to and that smart_host_tls is "
+	VALUE(smart_hosts, CONF_PEERS, NOW, "",
+	    "Servers that we log in to and that smart_host_tls is "
 	    "for, as routes name them."),
 	VALUE(smart_host_user, CONF_TEXT, NOW, "",
 	    "The name that we log in with (AUTH PLAIN or LOGIN). Empty: we do "

@@ -32,6 +32,7 @@ enum conf_type {
 	CONF_NETS,    /* lib/net.h: "192.0.2.0/24", "2001:db8::1" */
 	CONF_SERVERS, /* addresses with @port or not */
 	CONF_ROUTES,  /* conf_route_parse */
+	CONF_PEERS,   /* HOST:PORT of other servers */
 };
 
 struct conf_row {
@@ -48,6 +49,8 @@ struct conf_row {
 extern const struct conf_row conf_rows[];
 extern const size_t conf_nrows;
 
+/* "host:port" or "[v6]:port" of another server. */
+bool conf_peer_ok(struct str s);
 bool conf_is_list(const struct conf_row *row);
 /* Is this one value all right for the row? */
 MUST_CHECK enum rc conf_value_check(

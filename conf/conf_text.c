@@ -40,6 +40,7 @@ type_name(const struct conf_row *row)
 		[CONF_NETS] = "list of networks",
 		[CONF_SERVERS] = "list of addresses",
 		[CONF_ROUTES] = "list of KEY=HOP",
+		[CONF_PEERS] = "list of HOST:PORT",
 	};
 
 	return names[row->type];

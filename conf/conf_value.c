@@ -253,6 +253,10 @@ conf_value_check(
 			*why = STR("must be KEY=HOP, as "
 				   "*=smtp:relay.example.net:25");
 		break;
+	case CONF_PEERS:
+		if (!conf_peer_ok(v))
+			*why = STR("must be HOST:PORT or [V6ADDRESS]:PORT");
+		break;
 	}
 	if (why->p == NULL)
 		return RC_OK;

@@ -146,6 +146,11 @@ errors_name_file_line_setting_and_rule(void **state)
 		    "t.conf:5: dns_servers: must be an address" },
 		{ GOOD "dns_servers = {'192.0.2.1:53'}\n",
 		    "t.conf:5: dns_servers: must be an address" },
+		{ GOOD "smart_hosts = {'relay.example.net'}\n",
+		    "t.conf:5: smart_hosts: must be HOST:PORT or "
+		    "[V6ADDRESS]:PORT, not \"relay.example.net\"" },
+		{ GOOD "smart_hosts = {'relay.example.net:0'}\n",
+		    "t.conf:5: smart_hosts: must be HOST:PORT" },
 #ifndef HAVE_LIBSPF2
 		{ GOOD "spf_engine = libspf2\n",
 		    "t.conf:5: spf_engine: libspf2 is not part of this "
@@ -219,6 +224,7 @@ a_dump_can_be_loaded_and_says_the_same(void **state)
 		[CONF_NETS] = "{'10.0.0.0/8', '2001:db8::/32', '::1'}",
 		[CONF_SERVERS] = "{'::1@65535', '192.0.2.53'}",
 		[CONF_ROUTES] = "{'*=smtp:relay.example.net:25'}",
+		[CONF_PEERS] = "{'relay.example.net:587', '[::1]:25'}",
 	};
 	AUTO_ARENA a = { 0 };
 	AUTO_BUF text, one, two;
