@@ -285,8 +285,9 @@ const struct conf_row conf_rows[] = {
 	    "without a route go to their own servers (MX)."),
 	VALUE(relay_networks, CONF_NETS, NOW, "",
 	    "Networks (192.0.2.0/24) whose clients may send to any domain "
-	    "without a password, on listen_smtp. Loopback is not among them "
-	    "unless it is named."),
+	    "without a password, on listen_smtp. Their mail is not checked by "
+	    "policy, and signed like that of people. Loopback is not among "
+	    "them unless it is named."),
 	NUMBER(remote_concurrency, NOW, "20", 1, 1000,
 	    "Messages on their way to one destination at a time."),
 

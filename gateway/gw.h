@@ -40,7 +40,7 @@ struct gw {
 	struct log log;
 	struct dir_client *dir;
 	struct dlv_client *dlv;
-	struct sgn_client *sgn; /* access */
+	struct sgn_client *sgn;
 	struct pol_client *pol;
 	struct gw_limit *limit;       /* gw_guard.h; never NULL */
 	const char *spool_dir;        /* unnamed files of large bodies */

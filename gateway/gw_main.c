@@ -239,9 +239,8 @@ main(int argc, char **argv)
 	m.gw.dlv = dlv_client_new(
 	    &p.log, proc_ipc_path(&p, "delivery"), BACKEND_CONNS);
 	/* A signer that hangs must leave workers for everything else. */
-	if (str_eq(str_c(p.role), STR("access")))
-		m.gw.sgn = sgn_client_new(&p.log, proc_ipc_path(&p, "signer"),
-		    MAX(p.conf->workers / 2, 1u));
+	m.gw.sgn = sgn_client_new(
+	    &p.log, proc_ipc_path(&p, "signer"), MAX(p.conf->workers / 2, 1u));
 	m.gw.pol =
 	    pol_client_new(&p.log, proc_ipc_path(&p, "policy"), BACKEND_CONNS);
 	m.netd = serve(&p, &m, tls);

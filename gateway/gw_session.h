@@ -61,8 +61,9 @@ struct gw_tx {
 	bool too_big, failed; /* read to the end, then refuse */
 	unsigned char id[16];
 	struct str trace, edits;
-	struct str author; /* domain of the header From (submission) */
-	bool junk, hold;   /* what policy wants done with it */
+	struct str
+	    author;      /* domain of the header From, if it is to be signed */
+	bool junk, hold; /* what policy wants done with it */
 	int64_t received_at;
 	size_t step; /* of gw_commit */
 	unsigned tries;
@@ -157,6 +158,12 @@ void gw_verdict_drop(struct gw_smtp *s);
  */
 bool gw_sender_from_ok(struct gw_smtp *s, struct str from, enum next *out);
 bool gw_sender_header_ok(struct gw_smtp *s, enum next *out);
+/*
+ * From one of relay_networks, on port 25: it may say anything, and its mail is
+ * completed and signed like a submission.
+ */
+bool gw_sender_is_relay(const struct gw_smtp *s);
+bool gw_sender_complete(struct gw_smtp *s, enum next *out);
 
 /* gw_smtp_sign.c: likewise; puts our signatures before the edits. */
 bool gw_sign(struct gw_smtp *s, enum next *out);

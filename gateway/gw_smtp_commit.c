@@ -151,7 +151,7 @@ step_begin(struct gw_smtp *s, enum next *out)
 	struct gw_tx *tx = &s->tx;
 
 	tx->received_at = now_unix();
-	tx->edits = STR("");
+	tx->edits = tx->author = STR("");
 	tx->junk = tx->hold = false;
 	if (getrandom(tx->id, sizeof(tx->id), 0) == sizeof(tx->id))
 		return true;
@@ -164,7 +164,9 @@ step_begin(struct gw_smtp *s, enum next *out)
 static bool
 step_sender(struct gw_smtp *s, enum next *out)
 {
-	if (!s->submission || gw_sender_header_ok(s, out))
+	if (s->submission
+		? gw_sender_header_ok(s, out)
+		: !gw_sender_is_relay(s) || gw_sender_complete(s, out))
 		return true;
 	gw_tx_reset(s);
 	return false;
@@ -173,7 +175,7 @@ step_sender(struct gw_smtp *s, enum next *out)
 static bool
 step_sign(struct gw_smtp *s, enum next *out)
 {
-	if (!s->submission || gw_sign(s, out))
+	if (s->tx.author.n == 0 || gw_sign(s, out))
 		return true;
 	gw_tx_reset(s);
 	return false;

@@ -8,8 +8,10 @@
  * and then the setting policy_down decides.  A message that is taken unchecked
  * still loses its forged results, or somebody behind us would believe them.
  *
- * Mail of people who have logged in is theirs by the directory and not checked;
- * what comes by LMTP was checked by the server before us, which saw the client.
+ * Mail of people who have logged in is theirs by the directory and not checked,
+ * nor is that of relay_networks: SPF would say of every machine of ours that it
+ * is not the server for the domain.  What comes by LMTP was checked by the
+ * server before us, which saw the client.
  */
 #include <stdatomic.h>
 
@@ -231,7 +233,8 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 bool
 gw_policy_step(struct gw_smtp *s, enum next *out)
 {
-	if (!s->conf->policy || s->submission || s->lmtp)
+	if (!s->conf->policy || s->submission || s->lmtp ||
+	    gw_sender_is_relay(s))
 		return true;
 	s->tx.tries = 0;
 	s->tx.dl = deadline_in(s->conf->policy_timeout_ms);

@@ -3,6 +3,10 @@
  * From must be theirs by the directory (the null return path is theirs when
  * From is); what RFC 6409 section 8 lets us add, Date and Message-ID, is
  * added when it is missing.
+ *
+ * Machines in relay_networks (printers, programs, other servers of ours) have
+ * nobody to answer for them but the administrator who named their network.
+ * Their mail gets the same fields, and what is odd about it is let pass.
  */
 #include "gateway/gw_session.h"
 #include "mail/addrlist.h"
@@ -113,5 +117,33 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 		*out = gw_reply(s, 451, "4.3.0", "Cannot complete the header");
 		return false;
 	}
+	return true;
+}
+
+bool
+gw_sender_is_relay(const struct gw_smtp *s)
+{
+	return !s->submission && !s->lmtp &&
+	       conf_is_relay_client(s->conf, netd_peer_ip(s->c));
+}
+
+bool
+gw_sender_complete(struct gw_smtp *s, enum next *out)
+{
+	struct str header;
+	struct addr *from;
+	size_t n;
+	enum rc rc = gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header);
+
+	if (rc == RC_BAD) /* too large to be looked through */
+		return true;
+	if (rc == RC_OK)
+		rc = add_missing(s, header);
+	if (rc != RC_OK) {
+		*out = gw_reply(s, 451, "4.3.0", "Cannot complete the header");
+		return false;
+	}
+	if (mail_senders_of(&s->unit, header, &from, &n) == RC_OK)
+		s->tx.author = str_dup(&s->tx.a, from[0].domain);
 	return true;
 }

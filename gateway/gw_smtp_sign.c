@@ -1,5 +1,6 @@
 /*
- * Our DKIM signatures on what people submit, by the domain of the author.
+ * Our DKIM signatures on what people and machines of ours send, by the domain
+ * of the author.
  *
  * They cover what we added ourselves (Date, Message-ID), so they are made last
  * and put first.  A domain without keys goes unsigned.  If the signer does not
@@ -36,6 +37,9 @@ gw_sign(struct gw_smtp *s, enum next *out)
 		return true;
 	case RC_BAD:
 		log_info(s->log, "sign.malformed", KV("domain", tx->author));
+		/* A machine cannot mend its mail; unsigned it may do. */
+		if (!s->submission)
+			return true;
 		*out = gw_reply(s, 550, "5.6.0",
 		    "The message is malformed and cannot be signed");
 		return false;

@@ -36,7 +36,7 @@ const struct sup_role sup_roles[] = {
 	    .name = "signer",
 	    .program = "gatepost-signer",
 	    .service = "signer",
-	    .peers = "access delivery",
+	    .peers = "mx access delivery",
 	    .stop_rank = 3,
 	},
 	{

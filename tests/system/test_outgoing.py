@@ -250,6 +250,27 @@ def test_bounces_of_bounces_are_the_postmasters(tmp_path, sink):
         g.close()
 
 
+def test_machines_of_ours_send_like_people(tmp_path, sink):
+    """No policy (whose DNS is dead), Date and Message-ID, a signature."""
+    g = outgoing(tmp_path, sink, relay_networks=["127.0.0.1"], policy=True,
+                 policy_down="defer", dns_servers=["127.0.0.1@9"])
+    try:
+        g.cli("dkim", "new", ldif.MAIL)
+        g.start()
+        with g.smtp() as c:
+            last = c.mail("printer@" + ldif.MAIL, ["joe@example.net"],
+                          ("From: printer@%s\r\nSubject: page 1\r\n\r\n"
+                           "paper jam\r\n" % ldif.MAIL).encode())[2]
+            assert last.code == 250, last
+        m, = sink.wait(1)
+        head = email.message_from_bytes(m.data)
+        assert head["DKIM-Signature"] and head["Date"] and head["Message-ID"]
+        assert head["Authentication-Results"] is None
+        assert "d=%s;" % ldif.MAIL in "".join(head["DKIM-Signature"].split())
+    finally:
+        g.close()
+
+
 # ---- the administrator
 
 

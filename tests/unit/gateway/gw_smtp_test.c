@@ -379,6 +379,65 @@ submissions_are_signed(void **state)
 	fake_free(&f);
 }
 
+/*
+ * A machine of ours needs no policy, is completed and signed; what is odd goes
+ * out as it is, what cannot be signed now comes again.
+ */
+static void
+relay_clients_are_served_like_submitters(void **state)
+{
+	static const char *const nets[] = { "192.0.2.0/24" };
+	static const struct {
+		const char *ip;
+		enum rc sign;
+		struct str text;
+		const char *reply, *edits;
+		unsigned checks;
+	} rows[] = {
+		{ "192.0.2.7", RC_OK, S(FROM("a@Example.ORG")), "250 2.0.0",
+		    "DKIM-Signature: d=example.org; ", 0 },
+		{ "192.0.2.7", RC_NOENT, S(FROM("a@b.test")), "250 2.0.0",
+		    "Date: ", 0 },
+		{ "192.0.2.7", RC_BAD, S(FROM("a@example.org")), "250 2.0.0",
+		    "Date: ", 0 },
+		{ "192.0.2.7", RC_OK, S("X: y\r\n\r\nz\r\n.\r\n"), "250 2.0.0",
+		    "Date: ", 0 },
+		{ "192.0.2.7", RC_TEMP, S(FROM("a@example.org")), "451 4.7.5",
+		    "", 0 },
+		{ "198.51.100.7", RC_OK, S(FROM("a@example.org")), "250 2.0.0",
+		    "X-Checked: ", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, GW_MX);
+		f.ip = str_c(rows[i].ip);
+		f.conf.relay_networks = (struct conf_list){ nets, COUNT(nets) };
+		f.conf.policy = true;
+		f.conf.policy_timeout_ms = 1000;
+		f.check_rc[0] = RC_OK;
+		f.verdict = (struct pol_verdict){ .action = POL_ACCEPT,
+			.edits = STR("X-Checked: yes\r\n") };
+		f.gw.sgn = (struct sgn_client *)&f;
+		f.sign_rc = rows[i].sign;
+		f.conf.dkim_dir = "/x";
+		fake_run(&f, str_cat(&a, STR(E M R D), rows[i].text), 99);
+		assert_true(
+		    str_find(buf_str(&f.out), str_c(rows[i].reply)) < f.out.n);
+		assert_true(
+		    str_has_prefix(buf_str(&f.edits), str_c(rows[i].edits)));
+		assert_int_equal(f.checks, rows[i].checks);
+		assert_int_equal(f.submits, rows[i].reply[0] == '2');
+		if (rows[i].checks == 0 && f.submits > 0)
+			assert_true(str_find(buf_str(&f.edits),
+					STR("Message-ID: <")) < f.edits.n);
+		fake_free(&f);
+	}
+}
+
 /* Every size around the borders of inline, memfd and file arrives whole. */
 static void
 large_bodies(void **state)
@@ -658,6 +717,7 @@ main(void)
 		cmocka_unit_test(what_delivery_gets),
 		cmocka_unit_test(submission_adds_what_is_missing),
 		cmocka_unit_test(submissions_are_signed),
+		cmocka_unit_test(relay_clients_are_served_like_submitters),
 		cmocka_unit_test(large_bodies),
 		cmocka_unit_test(too_large_is_552),
 		cmocka_unit_test(a_lost_answer_is_asked_for_once_more),
