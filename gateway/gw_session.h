@@ -61,9 +61,9 @@ struct gw_tx {
 	bool too_big, failed; /* read to the end, then refuse */
 	unsigned char id[16];
 	struct str trace, edits;
-	struct str
-	    author;      /* domain of the header From, if it is to be signed */
-	bool junk, hold; /* what policy wants done with it */
+	struct str author; /* its domain, to sign by; "" is not signed */
+	bool junk, hold;   /* what policy wants done with it */
+	struct str spf, dkim, dmarc; /* what it found, "" if not asked */
 	int64_t received_at;
 	size_t step; /* of gw_commit */
 	unsigned tries;

@@ -152,6 +152,7 @@ step_begin(struct gw_smtp *s, enum next *out)
 
 	tx->received_at = now_unix();
 	tx->edits = tx->author = STR("");
+	tx->spf = tx->dkim = tx->dmarc = STR("");
 	tx->junk = tx->hold = false;
 	if (getrandom(tx->id, sizeof(tx->id), 0) == sizeof(tx->id))
 		return true;
@@ -232,7 +233,8 @@ finish(struct gw_smtp *s, const struct gw_pending *p)
 	    KVC("qid", p->queue_id), KV("from", tx->from),
 	    KVU("rcpts", tx->nrcpt), KVU("size", tx->body.size),
 	    KVC("rc", rc_name(p->rc)), KVU("delivered", p->delivered),
-	    KVU("queued", p->queued), KV("client", netd_peer_ip(s->c)));
+	    KVU("queued", p->queued), KV("client", netd_peer_ip(s->c)),
+	    KV("spf", tx->spf), KV("dkim", tx->dkim), KV("dmarc", tx->dmarc));
 	gw_tx_reset(s);
 	switch (p->rc) {
 	case RC_OK:

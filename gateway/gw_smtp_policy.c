@@ -63,7 +63,10 @@ keep(struct gw_verdict *p, const struct pol_verdict *v)
 		.why = str_dup(&p->a, v->why),
 		.edits = str_dup(&p->a, v->edits),
 		.cut = cut,
-		.ncut = v->ncut };
+		.ncut = v->ncut,
+		.spf = str_dup(&p->a, v->spf),
+		.dkim = str_dup(&p->a, v->dkim),
+		.dmarc = str_dup(&p->a, v->dmarc) };
 }
 
 /* On the client's thread: keep the answer, wake the session, block never. */
@@ -223,6 +226,9 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 		break;
 	}
 	tx->edits = str_cat(&tx->a, v->edits, tx->edits);
+	tx->spf = str_dup(&tx->a, v->spf);
+	tx->dkim = str_dup(&tx->a, v->dkim);
+	tx->dmarc = str_dup(&tx->a, v->dmarc);
 	/* Without results it was not checked, and nothing was looked for. */
 	if (v->edits.n == 0)
 		atomic_fetch_add(&s->gw->unchecked, 1);

@@ -184,6 +184,12 @@ def test_rsa_sha1_by_opendkim(gp, keys, tmp_path):
     assert "dkim=permerror (rsa-sha1 is not accepted) header.d=good" in said
 
 
+def test_the_log_says_what_was_found(gp):
+    sender = "a@good.test"
+    assert send(gp, mail(setups.unique("logged")), sender).code == 250
+    gp.wait_log("event=message.accept .*spf=pass dkim=none dmarc=pass$")
+
+
 def test_spf_alone_passes_dmarc(gp):
     said = check(gp, mail("by client"), "x@good.test")
     assert "spf=pass" in said and "dkim=none" in said
