@@ -38,6 +38,7 @@ static const struct field {
 	NUMBER(15, expired),
 	NUMBER(16, tried_at),
 	NUMBER(17, waits),
+	NUMBER(18, junk),
 };
 
 static uint64_t

@@ -35,6 +35,7 @@ struct dlv_entry {
 	struct str people; /* dlv_people_save */
 	uint64_t waits;    /* held by delivery, not by an administrator */
 	uint64_t warned;   /* the sender knows that it is late */
+	uint64_t junk;     /* policy wants it in the mailbox Junk */
 	uint64_t action;   /* enum dlv_action: a notice has to be sent */
 	/* The last try. */
 	struct str hop, host, status, reply;

@@ -159,6 +159,7 @@ entry_of(const struct dlv_plan *p, const struct dlv_rcpt *rcpt)
 		.route = rcpt->kind == DIR_ELSEWHERE ? rcpt->route : STR(""),
 		.envid = p->envid,
 		.ret = p->ret,
+		.junk = p->junk,
 	};
 }
 

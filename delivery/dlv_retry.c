@@ -215,6 +215,7 @@ copy_here(struct retry *t, const struct store_queued *q, struct str id)
 {
 	struct str prefix = q->prefix;
 
+	t->p->junk = entry_of(q).junk;
 	if (!str_has_iprefix(prefix, STR("Return-Path:"))) {
 		enum rc rc;
 
@@ -285,6 +286,7 @@ try_group(struct retry *t, const struct store_queued *q)
 		.notify = (unsigned)e.notify,
 		.orcpt = e.orcpt,
 	};
+	t->p->junk = e.junk;
 	t->p->envid = e.envid;
 	t->p->ret = (enum rem_ret)e.ret;
 	rc = dlv_plan_members(t->p, &as, member, n, &how);

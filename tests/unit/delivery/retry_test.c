@@ -116,6 +116,35 @@ person_follows_directory(void **state)
 	}
 }
 
+/* A person, a group's members, and the entries that these get. */
+static void
+junk_stays_junk(void **state)
+{
+	const struct dlv_entry junk = { .junk = 1 };
+	struct store_queued q[] = {
+		entry(1, "ann@example.org", DIR_USER, ANN),
+		entry(2, "bob@example.org", DIR_USER, BOB),
+		entry(3, "team@example.org", DIR_GROUP, TEAM),
+	};
+	struct dlv_entry e;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	q[0].data = q[2].data = dlv_entry_put(&t.a, &junk);
+	t.team[t.dir.nteam++] = fake_person(CEE, "cee@example.org");
+	t.team[t.dir.nteam++] = fake_person(TOM, "tom@example.org");
+	try(&t, q, COUNT(q));
+	assert_int_equal(t.up.nto, 3);
+	CHECK_STR(t.up.to[0].mailbox, STR("Junk"));
+	CHECK_STR(t.up.to[1].mailbox, STR("INBOX"));
+	CHECK_STR(t.up.to[2].mailbox, STR("Junk"));
+	assert_int_equal(t.up.nset, 1); /* Tom */
+	assert_int_equal(dlv_entry_get(t.up.set[0].data, &e), RC_OK);
+	assert_int_equal(e.junk, 1);
+	arena_free(&t.a);
+}
+
 static void
 only_what_is_due_is_tried(void **state)
 {
@@ -339,6 +368,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(person_follows_directory),
+		cmocka_unit_test(junk_stays_junk),
 		cmocka_unit_test(only_what_is_due_is_tried),
 		cmocka_unit_test(group_skips_those_who_have_it),
 		cmocka_unit_test(people_move_to_the_group_that_stays),

@@ -85,16 +85,21 @@ junk_goes_to_junk(void **state)
 		{ S("team@example.org"), DIR_GROUP, S(TEAM) },
 		{ S("ann@example.org"), DIR_USER, S(ANN) },
 	};
+	struct dlv_entry e;
 	struct test t;
 
 	(void)state;
 	begin(&t, to, COUNT(to));
 	member(&t, BOB, "bob@example.org");
+	member(&t, TOM, "tom@example.org");
 	t.m.junk = true;
 	assert_int_equal(route(&t), RC_OK);
 	assert_int_equal(t.p.nto, 2);
 	for (size_t i = 0; i < t.p.nto; i++)
 		CHECK_STR(t.p.to[i].mailbox, STR("Junk"));
+	assert_int_equal(t.p.nqueue, 1);
+	assert_int_equal(dlv_entry_get(t.p.queue[0].data, &e), RC_OK);
+	assert_int_equal(e.junk, 1);
 	arena_free(&t.a);
 }
 
