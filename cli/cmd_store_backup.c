@@ -10,7 +10,7 @@
 #include "cli/cmd_store.h"
 #include "cli/out.h"
 #include "cli/progress.h"
-#include "delivery/dlv_client.h"
+#include "delivery/dlv_entry.h"
 #include "store/backup.h"
 #include "store/store_client.h"
 
@@ -194,7 +194,8 @@ store_cmd_restore(struct cli *c)
 		.master = key,
 		.map_bytes = (uint64_t)c->conf->index_gb << 30,
 		.segment_bytes = (uint64_t)c->conf->segment_mb << 20,
-		.held = DLV_HELD };
+		.held = DLV_HELD,
+		.hold = dlv_entry_held };
 	struct restore_done done;
 	struct str why = STR("");
 	AUTO_ARENA a = { 0 };

@@ -114,6 +114,28 @@ update(struct change *c, struct store_queue_update *up)
 	return rc;
 }
 
+/*
+ * It is due now.  What was decided before it was held (a backup that was
+ * restored) is not done again, and what has grown too old meanwhile gets its
+ * time anew: somebody wants it tried.
+ */
+static void
+go(struct change *c, struct store_queued *q)
+{
+	const struct conf *conf = dlv_conf(c->d);
+	int64_t now = now_unix();
+	struct dlv_entry e;
+
+	q->state =
+	    dlv_entry_get(q->data, &e) == RC_OK && e.action != DLV_NO_ACTION
+		? DLV_DONE
+		: DLV_READY;
+	q->next_at = now;
+	if (q->expires_at <= now)
+		q->expires_at = now + (int64_t)conf->queue_lifetime_s;
+	conf_unref(&conf);
+}
+
 /* Everything that waits is due now. */
 static enum rc
 retry_some(struct change *c, struct arena *a,
@@ -129,8 +151,9 @@ retry_some(struct change *c, struct arena *a,
 	for (size_t i = 0; i < n; i++) {
 		set[i] = item->entries[from + i];
 		if (set[i].state != DLV_DONE)
-			set[i].state = DLV_READY;
-		set[i].next_at = now_unix();
+			go(c, &set[i]);
+		else
+			set[i].next_at = now_unix();
 	}
 	dlv_poison_forgive(c->d, item->message_id);
 	return update(c, &up);
@@ -149,20 +172,17 @@ set_state(struct change *c, struct arena *a,
 	for (size_t i = 0; i < n; i++) {
 		const struct store_queued *q = &item->entries[from + i];
 		struct store_queued *to = &set[up.nset];
-		struct dlv_entry e;
 
 		/* What is decided goes its way. */
-		if (q->state == DLV_DONE || (!hold && q->state != DLV_HELD) ||
-		    dlv_entry_get(q->data, &e) != RC_OK)
+		if (q->state == DLV_DONE || (!hold && q->state != DLV_HELD))
 			continue;
 		*to = *q;
-		e.waits = false;
-		to->data = dlv_entry_put(a, &e);
-		to->state = hold ? DLV_HELD : DLV_READY;
+		to->data = dlv_entry_held(a, q->data);
+		to->state = DLV_HELD;
 		to->reason = hold ? STR("held by an administrator")
 				  : STR("released by an administrator");
 		if (!hold)
-			to->next_at = now_unix();
+			go(c, to);
 		up.nset++;
 	}
 	if (up.nset == 0)

@@ -154,3 +154,14 @@ dlv_entry_put(struct arena *a, const struct dlv_entry *e)
 	}
 	return str_n(p, (size_t)(q - p));
 }
+
+struct str
+dlv_entry_held(struct arena *a, struct str data)
+{
+	struct dlv_entry e;
+
+	if (dlv_entry_get(data, &e) != RC_OK || !e.waits)
+		return data;
+	e.waits = false;
+	return dlv_entry_put(a, &e);
+}

@@ -273,6 +273,9 @@ conclude(struct notice *t, bool hold)
 			set[i].state = DLV_HELD;
 			set[i].reason = STR("a notice that nobody can be told "
 					    "about");
+			/* Who releases it wants another try. */
+			t->e[i].action = DLV_NO_ACTION;
+			t->e[i].expired = false;
 		}
 		t->e[i].warned = true;
 		set[i].data = dlv_entry_put(t->a, &t->e[i]);

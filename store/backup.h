@@ -80,7 +80,9 @@ struct restore {
 	/* The second step: */
 	const unsigned char *master;
 	uint64_t map_bytes, segment_bytes;
-	uint32_t held; /* the state that queue entries get */
+	uint32_t held; /* the state that queue entries get, */
+	/* and their data: what must not happen to them is not ours to know. */
+	struct str (*hold)(struct arena *a, struct str data);
 };
 struct restore_done {
 	struct engine_stats stats;

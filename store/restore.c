@@ -7,7 +7,7 @@
  * The index is built from checkpoint and log; then one record gives every
  * mailbox a new UIDVALIDITY (UIDs given out after the backup would otherwise
  * come again for other messages), and every queue entry is held (some of it
- * may have been sent since).
+ * may have been sent since), however old it is.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +19,9 @@
 
 #include "store/backup.h"
 #include "store/backup_impl.h"
+
+#define HOLD_MAX   1000u      /* entries in one commit */
+#define HOLD_BYTES (2u << 20) /* and with one of STORE_QUEUED_DATA_MAX */
 
 struct restoring {
 	struct arena *a;
@@ -248,26 +251,44 @@ restore_copy(struct arena *a, const struct restore *r, struct str *why)
 
 /* The second step */
 
+/* As many entries as one commit takes; a large group has more. */
+static size_t
+hold_some(
+    struct arena *a, struct store_queued *q, size_t n, const struct restore *r)
+{
+	size_t bytes = 0, i;
+
+	for (i = 0; i < MIN(n, HOLD_MAX) && bytes < HOLD_BYTES; i++) {
+		q[i].state = r->held;
+		q[i].data = r->hold(a, q[i].data);
+		q[i].reason =
+		    STR("held: restored from a backup, may have been sent");
+		bytes += q[i].data.n + q[i].prefix.n + q[i].rcpt.n;
+	}
+	return i;
+}
+
 static enum rc
-hold_one(struct engine *e, struct arena *a, const struct store_queue_item *item,
+hold_one(struct engine *e, struct arena *a, struct store_queue_item *item,
     const struct restore *r, uint64_t *held)
 {
-	struct engine_intent in = { .kind = ENGINE_QUEUE, .a = a };
 	struct str id;
 	enum rc rc = str_unhex(a, item->message_id, &id);
 
 	if (rc != RC_OK || id.n != BODY_ID)
 		return RC_BAD;
-	memcpy(in.submit.id, id.p, BODY_ID);
-	in.submit.set = item->entries;
-	in.submit.nset = item->nentries;
-	for (size_t i = 0; i < item->nentries; i++) {
-		item->entries[i].state = r->held;
-		item->entries[i].reason =
-		    STR("held: restored from a backup, may have been sent");
+	for (size_t at = 0; at < item->nentries && rc == RC_OK;) {
+		struct engine_intent in = { .kind = ENGINE_QUEUE, .a = a };
+
+		memcpy(in.submit.id, id.p, BODY_ID);
+		in.submit.set = item->entries + at;
+		in.submit.nset =
+		    hold_some(a, item->entries + at, item->nentries - at, r);
+		at += in.submit.nset;
+		rc = engine_run(e, &in);
 	}
 	*held += item->nentries;
-	return item->nentries > 0 ? engine_run(e, &in) : RC_OK;
+	return rc;
 }
 
 static enum rc

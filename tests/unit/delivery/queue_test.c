@@ -316,6 +316,46 @@ held_mail_goes_out_when_asked_for(void **state)
 	end(&t);
 }
 
+/*
+ * A backup that was restored much later: what is released is tried, though
+ * its time was over, and what was done before is not done again.
+ */
+static void
+restored_mail_is_tried_when_released(void **state)
+{
+	const struct dlv_entry waits = { .waits = 1 };
+	const struct dlv_entry told = { .action = DLV_DELIVERED };
+	struct store_queued *q;
+	struct dlv_step step;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	for (unsigned i = 0; i < 2; i++) {
+		q = fake_store_add(&t.store, i ? "b1" : "a1", i ? BOB : ANN);
+		q->data = dlv_entry_held(
+		    &t.store.a, dlv_entry_put(&t.store.a, i ? &told : &waits));
+		q->state = DLV_HELD;
+		q->expires_at = 5;
+		dlv_retry_step(&t.d, str_c(i ? "b1" : "a1"), &step);
+		assert_int_equal(step.next_at == INT64_MAX, 1);
+	}
+	assert_int_equal(t.store.updates, 0);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	assert_int_equal(
+	    ask(&t, dlv_on_release, "queue_id", STR("all")), RC_OK);
+	assert_int_equal(count(&t), 2);
+	asked(&t);
+	assert_true(becomes(&t, is_empty));
+	assert_int_equal(t.store.delivered, 1);
+	CHECK_STR(t.store.last_account, STR(ANN));
+	assert_int_equal(t.store.submits, 1); /* Bob's notice */
+	assert_true(
+	    str_find(t.store.body, STR("Action: delivered")) < t.store.body.n);
+	end(&t);
+}
+
 static void
 deleted_mail_is_gone(void **state)
 {
@@ -403,6 +443,7 @@ main(void)
 		cmocka_unit_test(queue_is_listed_in_pages),
 		cmocka_unit_test(one_message_is_shown),
 		cmocka_unit_test(held_mail_goes_out_when_asked_for),
+		cmocka_unit_test(restored_mail_is_tried_when_released),
 		cmocka_unit_test(deleted_mail_is_gone),
 		cmocka_unit_test(poison_is_set_aside_until_asked_for),
 	};

@@ -74,6 +74,12 @@ back_up(struct field *f, const struct io *io, struct backup_done *out)
 	return rc;
 }
 
+static struct str
+hold(struct arena *a, struct str data)
+{
+	return str_cat(a, data, STR(", held"));
+}
+
 static enum rc
 restore(struct field *f, const struct io *io, struct restore_done *out)
 {
@@ -87,7 +93,8 @@ restore(struct field *f, const struct io *io, struct restore_done *out)
 		.master = f->r->conf.master,
 		.map_bytes = f->r->conf.map_bytes,
 		.segment_bytes = f->r->conf.segment_bytes,
-		.held = HELD };
+		.held = HELD,
+		.hold = hold };
 	enum rc rc = restore_copy(&f->r->a, &x, &f->why);
 
 	return rc == RC_OK ? restore_finish(&f->r->a, &x, out, &f->why) : rc;
@@ -167,6 +174,31 @@ queue_one(struct rig *r)
 	assert_int_equal(engine_run(r->e, &in), RC_OK);
 }
 
+/* More recipients than one commit takes, as a large group has. */
+static void
+queue_more(struct rig *r, size_t n)
+{
+	struct store_queue_item *item;
+	struct store_queued *q = arena_calloc(&r->a, n, sizeof(*q));
+	struct engine_intent in = { .kind = ENGINE_QUEUE,
+		.a = &r->a,
+		.submit = { .set = q, .nset = n } };
+	struct str id;
+	size_t nitem;
+
+	assert_int_equal(
+	    r->e->ops->queue_list(r->e, &r->a, STR(""), 1, &item, &nitem),
+	    RC_OK);
+	assert_int_equal(str_unhex(&r->a, item->message_id, &id), RC_OK);
+	memcpy(in.submit.id, id.p, id.n);
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct store_queued){ .rcpt = STR("x@example.org"),
+			.state = 1,
+			.attempts = 3,
+			.data = STR("opaque") };
+	assert_int_equal(engine_run(r->e, &in), RC_OK);
+}
+
 static void
 expect_restored(struct field *f, const struct store_mailbox *was, uint32_t n)
 {
@@ -193,7 +225,10 @@ expect_restored(struct field *f, const struct store_mailbox *was, uint32_t n)
 	assert_int_equal(nq, 1);
 	assert_int_equal(q[0].entries[0].state, HELD);
 	assert_int_equal(q[0].entries[0].attempts, 3);
-	assert_true(str_eq(q[0].entries[0].data, STR("opaque")));
+	for (size_t i = 0; i < q[0].nentries; i++) {
+		assert_int_equal(q[0].entries[i].state, HELD);
+		assert_true(str_eq(q[0].entries[i].data, STR("opaque, held")));
+	}
 	/* It lasts, and it goes on. */
 	rig_rebuild(&b);
 	assert_true(rig_find(&b, ANN, "INBOX", &is));
@@ -216,6 +251,8 @@ what_was_backed_up_comes_back(void **state)
 	set_up(&f, r);
 	deliver(r, 1, 20);
 	queue_one(r);
+	queue_more(r, 4000);
+	queue_more(r, 200);
 	assert_true(rig_find(r, ANN, "INBOX", &was));
 	assert_int_equal(back_up(&f, &io_system, &d), RC_OK);
 	assert_true(d.first && d.bytes == d.total);
@@ -223,7 +260,7 @@ what_was_backed_up_comes_back(void **state)
 	/* After it, and not in it. */
 	deliver(r, 21, 22);
 	assert_int_equal(restore(&f, &io_system, &x), RC_OK);
-	assert_int_equal(x.held, 1);
+	assert_int_equal(x.held, 4201);
 	expect_restored(&f, &was, 20);
 	/* Only what came since. */
 	assert_true(rig_find(r, ANN, "INBOX", &was));
