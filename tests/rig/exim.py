@@ -25,6 +25,7 @@ USER = "Debian-exim"
 CONF = """\
 primary_hostname = exim.test
 qualify_domain = e.test
+exim_path = {program}
 exim_user = Debian-exim
 exim_group = Debian-exim
 spool_directory = {dir}/spool
@@ -117,7 +118,7 @@ class Exim:
             os.makedirs(self._path(name), exist_ok=True)
         with open(self._path("conf"), "w") as f:
             f.write(CONF.format(
-                dir=folder, port=self.port, cert=tls.cert, key=tls.key,
+                dir=folder, port=self.port, program=PROGRAM, cert=tls.cert, key=tls.key,
                 chunking="*" if chunking else "",
                 relay=RELAY.format(port=relay_port) if relay_port else "",
                 tls_to="*" if relay_ca else "",

@@ -7,8 +7,9 @@
 
 It takes mail for p.test (anybody; full@p.test is refused with 452 5.2.2 and
 no@p.test with 550 5.1.1), offers STARTTLS and DSN, and sends what goes
-elsewhere (its notices) to 127.0.0.1:relay_port, if given.  The system's Postfix
-and its settings are not touched.  Needs root: it changes users.
+elsewhere (its notices, and what `aliases`, pairs of addresses, lead to) to
+127.0.0.1:relay_port, if given.  The system's Postfix and its settings are not
+touched.  Needs root: it changes users.
 """
 import glob
 import os
@@ -39,6 +40,7 @@ relayhost = {relay}
 virtual_mailbox_domains = p.test
 virtual_mailbox_base = {dir}/mail
 virtual_mailbox_maps = static:box/
+virtual_alias_maps ={aliases}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
@@ -86,7 +88,7 @@ def usable():
 
 
 class Postfix:
-    def __init__(self, folder, relay_port=None):
+    def __init__(self, folder, relay_port=None, aliases=()):
         self.folder = folder
         self.port, = free_ports(1)
         who = pwd.getpwnam("postfix")
@@ -101,8 +103,10 @@ class Postfix:
             os.chmod(d, os.stat(d).st_mode | 0o011)
             d = os.path.dirname(d)
         relay = "[127.0.0.1]:%d" % relay_port if relay_port else ""
+        maps = " inline:{ %s }" % ", ".join(
+            "{ %s = %s }" % pair for pair in aliases) if aliases else ""
         self._write("conf/main.cf", MAIN.format(
-            dir=folder, relay=relay, uid=who.pw_uid, gid=who.pw_gid,
+            dir=folder, relay=relay, aliases=maps, uid=who.pw_uid, gid=who.pw_gid,
             cert=tls.cert, key=tls.key))
         self._write("conf/master.cf", MASTER.format(port=self.port))
         self.daemon = Daemon(
