@@ -144,6 +144,9 @@ struct conf {
 	struct conf_list routes;         /* KEY=HOP, see conf_route_parse */
 	struct conf_list relay_networks; /* clients that may send anywhere */
 	unsigned remote_concurrency;     /* transactions for one hop */
+	/* what happened to messages */
+	bool track;
+	unsigned track_days, track_mb;
 	/* store */
 	unsigned segment_mb;
 	unsigned commit_gather_us; /* wait for company when busy */

@@ -317,6 +317,15 @@ const struct conf_row conf_rows[] = {
 	    "Certificates that vouch for smart hosts, PEM. Empty: the "
 	    "system's."),
 
+	VALUE(track, CONF_BOOL, RESTART, "yes",
+	    "Write down what happens to each message, for gatepost trace and "
+	    "gatepost report: addresses, never what a message says."),
+	NUMBER(
+	    track_days, NOW, "30", 1, 3650, "How many days of that are kept."),
+	NUMBER(track_mb, NOW, "1024", 16, 1048576,
+	    "How much room it may take, in MiB; above it the oldest goes "
+	    "before its time."),
+
 	NUMBER(segment_mb, RESTART, "64", 4, 1024,
 	    "Size of a file of the store's log, in MiB."),
 	NUMBER(commit_gather_us, RESTART, "2000", 0, 10000,

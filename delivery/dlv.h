@@ -17,6 +17,7 @@
 #include "delivery/dlv_queue.h"
 #include "lib/rpcd.h"
 #include "store/store_client.h"
+#include "track/trk_client.h"
 
 struct dlv_counts {
 	_Atomic uint64_t submits;   /* messages asked for */
@@ -45,6 +46,7 @@ struct dlv {
 	bool has_key;
 	const char *spool_dir;
 	_Atomic uint64_t body_memory; /* of memfds in use */
+	struct trk_client *trk; /* NULL: nothing is tracked */
 	struct dlv_queue *queue;
 	struct inflight *inflight;
 	int64_t started_ns;

@@ -11,6 +11,7 @@
 #include "delivery/dlv.h"
 #include "delivery/dlv_entry.h"
 #include "delivery/dlv_json.h"
+#include "delivery/dlv_track.h"
 #include "delivery/dlv_wire.h"
 
 #define PAGE       100u
@@ -222,6 +223,8 @@ delete_some(struct change *c, struct arena *a,
 	for (size_t i = 0; i < n; i++)
 		remove[i] = item->entries[from + i].id;
 	rc = update(c, &up);
+	if (rc == RC_OK)
+		dlv_track_entries(c->d, TRK_DELETE, item, from, n);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
 		log_warn(c->d->log, "queue.delete", KV("qid", item->message_id),
 		    KV("from", item->from),

@@ -293,6 +293,14 @@ dlv_plan_person(
 	}
 }
 
+void
+dlv_plan_expanded(struct dlv_plan *p, struct str address, size_t members)
+{
+	p->expanded = grown(p->a, p->expanded, p->nexpanded, &p->expanded_room,
+	    sizeof(p->expanded[0]));
+	p->expanded[p->nexpanded++] = (struct dlv_expanded){ address, members };
+}
+
 /* Members are known by their own address, not by the group's. */
 static enum rc
 plan_member(

@@ -28,6 +28,12 @@
 #define DLV_BATCH_BYTES (3u << 20)
 #define DLV_ENTRY_BYTES (3u << 20)
 
+/* A group that was taken apart. */
+struct dlv_expanded {
+	struct str address;
+	size_t members;
+};
+
 struct dlv_plan {
 	struct arena *a;
 	const struct log *log;
@@ -47,6 +53,8 @@ struct dlv_plan {
 	size_t nto, to_room;
 	struct store_queued *queue;
 	size_t nqueue, queue_room;
+	struct dlv_expanded *expanded;
+	size_t nexpanded, expanded_room;
 	size_t bytes;       /* of all prefixes in this batch */
 	size_t entry_bytes; /* of the message's entries, old and new */
 };
@@ -93,6 +101,7 @@ enum dlv_members {
 	DLV_MEMBERS_UNKNOWN, /* the directory could not say who some are */
 	DLV_MEMBERS_CROWDED, /* no more of them fit into the queue */
 };
+void dlv_plan_expanded(struct dlv_plan *p, struct str address, size_t members);
 MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p,
     const struct dlv_rcpt *group, const struct dir_rcpt *member, size_t n,
     enum dlv_members *out);

@@ -278,6 +278,7 @@ try_group(struct retry *t, const struct store_queued *q)
 	}
 	t->p->trace = q->prefix;
 	t->p->expires_at = q->expires_at;
+	dlv_plan_expanded(t->p, q->rcpt, n);
 	e = entry_of(q);
 	as = (struct dlv_rcpt){
 		.address = q->rcpt,

@@ -144,6 +144,7 @@ route_group(struct dlv_plan *p, struct dir_client *dir,
 	if (rc != RC_OK)
 		return queue_group(p, to, DLV_HELD,
 		    STR("group is no longer in the directory"), false);
+	dlv_plan_expanded(p, to->address, n);
 	rc = dlv_plan_members(p, to, member, n, &how);
 	if (rc != RC_OK)
 		return rc;

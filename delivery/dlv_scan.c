@@ -122,6 +122,7 @@ dlv_scan(const struct log *log, struct arena *a, const struct dlv_submit *in,
 {
 	struct mail_meta found;
 	struct mail_mime *mime;
+	struct mail_field f;
 	struct str head;
 	enum rc rc;
 
@@ -144,8 +145,12 @@ dlv_scan(const struct log *log, struct arena *a, const struct dlv_submit *in,
 	*out = (struct dlv_scan){
 		.received = mail_header_hops(in->trace).received,
 	};
+	head = str_sub(head, 0, mail_header_len(head));
 	count_hops(out, in->edits);
-	count_hops(out, str_sub(head, 0, mail_header_len(head)));
+	count_hops(out, head);
+	if (mail_header_find(head, STR("Message-ID"), &f) ||
+	    mail_header_find(in->edits, STR("Message-ID"), &f))
+		out->message_id = mail_header_unfold(a, f.value);
 	return RC_OK;
 }
 

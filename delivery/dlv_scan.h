@@ -24,6 +24,7 @@ struct dlv_scan {
 	uint64_t received;  /* Received fields, ours included */
 	uint64_t delivered; /* Delivered-To fields */
 	struct str field[DLV_SCAN_DELIVERED]; /* the first of those, whole */
+	struct str message_id;                /* with its brackets, or "" */
 };
 
 /* meta: initialised by the caller. */

@@ -6,6 +6,7 @@
 #include "delivery/dlv.h"
 #include "delivery/dlv_notice.h"
 #include "delivery/dlv_retry.h"
+#include "delivery/dlv_track.h"
 
 #define LOOK_AGAIN_S 10    /* the store gave no answer */
 #define DAMAGED_S    600   /* the item cannot be read */
@@ -72,6 +73,8 @@ try_here(struct dlv *d, struct arena *a, const struct log *log,
 	/* Somebody has changed it meanwhile. */
 	if (rc == RC_NOENT)
 		return RC_OK;
+	if (rc == RC_OK)
+		dlv_track_update(d, &p, &up);
 	if (rc == RC_OK)
 		d->counts.retried_ok += up.nto;
 	else

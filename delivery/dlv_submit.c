@@ -14,6 +14,7 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_route.h"
+#include "delivery/dlv_track.h"
 #include "delivery/dlv_wire.h"
 #include "mail/meta.h"
 
@@ -25,6 +26,7 @@ struct job {
 	uint64_t size;
 	uint64_t nto, delivered, queued;
 	struct dlv_work work;
+	struct dlv_track *track;
 };
 
 /* Runs on the store client's thread. */
@@ -45,6 +47,8 @@ on_commit(void *arg, enum rc rc, const struct store_submitted *out)
 		c->queued += out->repeated ? 0 : j->queued;
 		if (j->queued > 0)
 			dlv_queue_poke(j->d->queue, out->message_id);
+		if (!out->repeated)
+			dlv_track_tell(j->d, j->track, out->message_id);
 		log_info(&j->log, "submit.done", KV("qid", out->message_id),
 		    KV("from", j->from), KV("to", j->first),
 		    KVU("rcpts", j->nto), KVU("delivered", j->delivered),
@@ -147,6 +151,7 @@ run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
 	if (rc != RC_OK)
 		return rc;
 	log_queued(j, &p);
+	j->track = dlv_track_plan(j->d, &r->a, &p, m, scan.message_id);
 	j->nto = m->nto;
 	j->delivered = p.nto;
 	j->queued = p.nqueue;

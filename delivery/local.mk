@@ -19,6 +19,7 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_queue.h %D%/dlv_queue.c \
 	%D%/dlv_retry.h %D%/dlv_retry.c \
 	%D%/dlv_step.c \
+	%D%/dlv_track.h %D%/dlv_track.c \
 	%D%/dlv_json.h %D%/dlv_json.c \
 	%D%/dlv_admin.c
 dist_man_MANS += doc/gatepost-delivery.8
@@ -27,4 +28,4 @@ gplibexec_PROGRAMS += gatepost-delivery
 gatepost_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 gatepost_delivery_SOURCES = %D%/main.c
 gatepost_delivery_LDADD = libdelivery.a libremclient.a libdirclient.a \
-	$(STORE_LIBS) libmail.a $(CONF_LIBS) $(JANSSON_LIBS)
+	libtrkclient.a $(STORE_LIBS) libmail.a $(CONF_LIBS) $(JANSSON_LIBS)

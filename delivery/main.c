@@ -151,6 +151,7 @@ on_stop(void *ctx, struct deadline dl)
 	dir_client_free(&d->dir);
 	store_reader_close(&d->reader);
 	explicit_bzero(&d->key, sizeof(d->key));
+	trk_client_free(&d->trk);
 	inflight_close(&d->inflight);
 	conf_unref(&d->conf);
 }
@@ -184,6 +185,8 @@ start(struct daemon *dm)
 	    rem_client_new(d->log, proc_ipc_path(p, "remote"), REM_CONNS);
 	if (store_reader_open(d->log, p->conf->data_dir, &d->reader) != RC_OK)
 		panic("no reader");
+	if (p->conf->track)
+		d->trk = trk_client_new(d->log, proc_ipc_path(p, "track"));
 	d->started_ns = now_ns();
 	d->inflight = inflight_open(inflight_fd);
 	dlv_poison_report(d);

@@ -17,6 +17,7 @@
 #include "lib/netd.h"
 #include "policy/sgn_client.h"
 #include "policy/pol_client.h"
+#include "track/trk_client.h"
 
 /* Listener tags (netd_tag). */
 enum gw_port {
@@ -43,6 +44,7 @@ struct gw {
 	struct sgn_client *sgn;
 	struct pol_client *pol;
 	struct gw_limit *limit;       /* gw_guard.h; never NULL */
+	struct trk_client *trk;       /* NULL: nothing is tracked */
 	const char *spool_dir;        /* unnamed files of large bodies */
 	const char *imap_path;        /* IPC socket of imap (access) */
 	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */

@@ -243,6 +243,8 @@ main(int argc, char **argv)
 	    &p.log, proc_ipc_path(&p, "signer"), MAX(p.conf->workers / 2, 1u));
 	m.gw.pol =
 	    pol_client_new(&p.log, proc_ipc_path(&p, "policy"), BACKEND_CONNS);
+	if (p.conf->track)
+		m.gw.trk = trk_client_new(&p.log, proc_ipc_path(&p, "track"));
 	m.netd = serve(&p, &m, tls);
 	tls_ctx_unref(&tls);
 	if (m.netd == NULL)
@@ -258,6 +260,7 @@ main(int argc, char **argv)
 	sgn_client_free(&m.gw.sgn);
 	pol_client_free(&m.gw.pol);
 	gw_limit_free(&m.gw.limit);
+	trk_client_free(&m.gw.trk);
 	conf_unref(&m.gw.conf);
 	return status;
 }

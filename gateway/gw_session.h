@@ -110,6 +110,8 @@ struct gw_smtp {
 	struct gw_tx tx;
 	struct gw_pending *pending;
 	struct gw_verdict *verdict;
+	int64_t opened_ms; /* unix */
+	bool tracked;      /* its connection has been told to track */
 };
 
 /* gw_smtp.c */
@@ -167,6 +169,18 @@ bool gw_sender_complete(struct gw_smtp *s, enum next *out);
 
 /* gw_smtp_sign.c: likewise; puts our signatures before the edits. */
 bool gw_sign(struct gw_smtp *s, enum next *out);
+
+/*
+ * gw_smtp_track.c: what is worth telling an administrator later.  Before
+ * gw_tx_reset, because sender and size are the transaction's.
+ */
+void gw_track_accept(struct gw_smtp *s, struct str qid);
+/* Of a message, or of one recipient; 5xx for good, 4xx for now. */
+void gw_track_refuse(struct gw_smtp *s, struct str rcpt, int code,
+    const char *status, const char *text);
+/* End the transaction with that and a reply. */
+enum next gw_refuse(
+    struct gw_smtp *s, int code, const char *status, const char *text);
 
 /* gw_smtp_auth.c */
 enum next gw_on_auth(struct gw_smtp *s, struct str arg);

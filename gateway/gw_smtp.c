@@ -562,6 +562,7 @@ session_open(void *ctx, struct netd_conn *c)
 	s->lmtp = netd_tag(c) == GW_LMTP;
 	s->submission = netd_tag(c) != GW_MX && !s->lmtp;
 	s->phase = PH_START;
+	s->opened_ms = now_unix_ms();
 	gw_body_init(&s->tx.body, gw, s->conf->memory_body_max);
 	netd_set_timeout(c, (int)s->conf->smtp_timeout_s * 1000);
 	return s;

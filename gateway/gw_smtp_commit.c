@@ -235,20 +235,21 @@ finish(struct gw_smtp *s, const struct gw_pending *p)
 	    KVC("rc", rc_name(p->rc)), KVU("delivered", p->delivered),
 	    KVU("queued", p->queued), KV("client", netd_peer_ip(s->c)),
 	    KV("spf", tx->spf), KV("dkim", tx->dkim), KV("dmarc", tx->dmarc));
-	gw_tx_reset(s);
 	switch (p->rc) {
 	case RC_OK:
 		atomic_fetch_add(&s->gw->accepted, 1);
+		gw_track_accept(s, str_c(p->queue_id));
+		gw_tx_reset(s);
 		text = str_fmt(&s->unit, "Accepted as %s", p->queue_id).p;
 		return gw_reply(s, 250, "2.0.0", text);
 	case RC_DENY:
 		atomic_fetch_add(&s->gw->refused, 1);
-		return gw_reply(s, 554, "5.4.6", "Mail loop: too many hops");
+		return gw_refuse(s, 554, "5.4.6", "Mail loop: too many hops");
 	case RC_BAD:
 	case RC_NOENT:
 	default:
 		atomic_fetch_add(&s->gw->deferred, 1);
-		return gw_reply(
+		return gw_refuse(
 		    s, 451, "4.3.0", "Cannot store the message now");
 	}
 }

@@ -86,26 +86,19 @@ complete(struct gw_smtp *s, bool bare)
 	if (bare) {
 		log_info(s->log, "message.bare_line_end",
 		    KV("from", s->tx.from), KV("client", netd_peer_ip(s->c)));
-		gw_tx_reset(s);
-		return gw_reply(s, 550, "5.6.0",
+		return gw_refuse(s, 550, "5.6.0",
 		    "Message has a bare CR or LF; lines end in CRLF");
 	}
-	if (s->tx.too_big) {
-		gw_tx_reset(s);
-		return gw_reply(s, 552, "5.3.4", "Message size exceeds limit");
-	}
-	if (s->tx.failed || gw_body_finish(&s->tx.body) != RC_OK) {
-		gw_tx_reset(s);
-		return gw_reply(
+	if (s->tx.too_big)
+		return gw_refuse(s, 552, "5.3.4", "Message size exceeds limit");
+	if (s->tx.failed || gw_body_finish(&s->tx.body) != RC_OK)
+		return gw_refuse(
 		    s, 451, "4.3.0", "Cannot store the message now");
-	}
 	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c,
 			    s->authenticated ? s->account.id : STR(""),
-			    GW_LIMIT_RECIPIENTS, (uint32_t)s->tx.nrcpt)) {
-		gw_tx_reset(s);
-		return gw_reply(
+			    GW_LIMIT_RECIPIENTS, (uint32_t)s->tx.nrcpt))
+		return gw_refuse(
 		    s, 451, "4.7.1", "Too many recipients, try again later");
-	}
 	return gw_commit(s);
 }
 

@@ -27,7 +27,8 @@ struct line {
 	bool foreign; /* the directory does not know its domain */
 	unsigned notify;
 	struct str orcpt;
-	size_t asked; /* index into the question */
+	struct str arg; /* as it came */
+	size_t asked;   /* index into the question */
 };
 
 static const struct answer too_many = { 452, "4.5.3", "Too many recipients" };
@@ -223,6 +224,16 @@ ask(struct gw_smtp *s, struct line *lines, size_t n)
 	}
 }
 
+/* What stands for the recipient, whatever is wrong with it. */
+static struct str
+named(struct str arg)
+{
+	size_t open = str_chr(arg, '<');
+	struct str path = open < arg.n ? str_from(arg, open + 1) : arg;
+
+	return str_sub(path, 0, str_chr(path, '>'));
+}
+
 enum next
 gw_on_rcpts(struct gw_smtp *s, struct str unit)
 {
@@ -235,6 +246,7 @@ gw_on_rcpts(struct gw_smtp *s, struct str unit)
 		return gw_reply(s, 530, "5.7.0", "Authentication required");
 	while (str_split(&unit, '\n', &line) && line.n > 1) {
 		line = str_sub(line, 5, line.n - 6); /* "RCPT ", CR */
+		lines[n].arg = line;
 		lines[n].answer = read_line(s, line, &lines[n]);
 		/* Once it is full, the directory is not asked any more. */
 		if (lines[n].address.n &&
@@ -247,8 +259,13 @@ gw_on_rcpts(struct gw_smtp *s, struct str unit)
 	ask(s, lines, n);
 	if (s->tx.nrcpt)
 		s->phase = PH_RCPT;
-	for (size_t i = 0; i < n && next == NEXT_INPUT; i++)
+	for (size_t i = 0; i < n && next == NEXT_INPUT; i++) {
+		if (lines[i].answer.code >= 400)
+			gw_track_refuse(s, named(lines[i].arg),
+			    lines[i].answer.code, lines[i].answer.status,
+			    lines[i].answer.text);
 		next = gw_reply(s, lines[i].answer.code, lines[i].answer.status,
 		    lines[i].answer.text);
+	}
 	return next;
 }

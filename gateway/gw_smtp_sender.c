@@ -35,6 +35,8 @@ ask(struct gw_smtp *s, const struct str *addresses, size_t n, int code,
 		log_info(s->log, "sender.refuse", KV("as", addresses[i]),
 		    KV("account", s->account.login),
 		    KVC("rc", rc_name(verdict[i])));
+		if (verdict[i] != RC_TEMP)
+			gw_track_refuse(s, STR(""), code, "5.7.1", text);
 		*out = verdict[i] == RC_TEMP
 			   ? gw_reply(s, 451, "4.3.0",
 				 "Cannot look up the sender now")

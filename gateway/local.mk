@@ -18,6 +18,7 @@ libgw_a_SOURCES = \
 	%D%/gw_smtp_policy.c \
 	%D%/gw_smtp_sender.c \
 	%D%/gw_smtp_sign.c \
+	%D%/gw_smtp_track.c \
 	%D%/gw_smtp_auth.c \
 	%D%/gw_imap.h %D%/gw_imap_session.h %D%/gw_imap.c \
 	%D%/gw_imap_auth.c \
@@ -26,8 +27,8 @@ libgw_a_SOURCES = \
 gplibexec_PROGRAMS += gatepost-gateway
 gatepost_gateway_SOURCES = %D%/gw_main.c
 gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libpolclient.a \
-	libsgnclient.a libmail.a \
+	libsgnclient.a libtrkclient.a libmail.a \
 	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
 dist_man_MANS += doc/gatepost-gateway.8
 # What tests link, with fakes for the services.
-GW_TEST_LIBS = libgw.a libpolclient.a $(MAIL_LIBS)
+GW_TEST_LIBS = libgw.a libpolclient.a libtrkclient.a $(MAIL_LIBS)

@@ -3,8 +3,8 @@
  * master key; and then giving the privileges up.
  *
  * run_dir is reached by all roles (group), the spool directory below it is
- * written by them; data_dir is the store's, read by the members of its group;
- * dkim_dir is the signer's alone.
+ * written by them; data_dir is the store's, read by the members of its group,
+ * but for data_dir/track, which is track's alone; dkim_dir is the signer's.
  *
  * The master key is made once.  If it is missing while there is mail, it was
  * lost or the path is wrong: a new one would only hide that.
@@ -62,6 +62,8 @@ sup_dirs(struct sup *s)
 {
 	const struct sup_user *store = user_of(s, "store");
 	const struct sup_user *signer = user_of(s, "signer");
+	const struct sup_user *track = user_of(s, "track");
+	const char *tracked = str_fmt(&s->a, "%s/track", s->conf->data_dir).p;
 	const char *spool = str_fmt(&s->a, "%s/spool", s->conf->run_dir).p;
 	const char *dkim = s->conf->dkim_dir;
 	bool root = geteuid() == 0;
@@ -73,9 +75,10 @@ sup_dirs(struct sup *s)
 	if (rc == RC_OK)
 		rc = make_dir(
 		    s, spool, geteuid(), s->group, root ? 01770 : 0700);
+	/* Others go through it to what is their own; they cannot list it. */
 	if (rc == RC_OK)
 		rc = make_dir(s, s->conf->data_dir, store->uid, store->gid,
-		    s->same_user ? 0700 : 0750);
+		    s->same_user ? 0700 : 0751);
 	/*
 	 * What is not there when the signer starts stays out of its reach.  If
 	 * we may not make it, the signer says what that means.
@@ -84,10 +87,12 @@ sup_dirs(struct sup *s)
 	    (access(dkim, F_OK) == 0 || mkdir(dkim, 0700) == 0) &&
 	    make_dir(s, dkim, signer->uid, signer->gid, 0700) != RC_OK)
 		log_warn(&s->log, "dkim.dir", KVC("path", dkim));
+	if (rc == RC_OK)
+		rc = make_dir(s, tracked, track->uid, track->gid, 0700);
 	return rc;
 }
 
-/* Nothing in it but our own tls/. */
+/* Nothing in it but our own tls/ and track/. */
 static bool
 is_empty(const char *path)
 {
@@ -98,7 +103,8 @@ is_empty(const char *path)
 	while (empty && (e = readdir(d)) != NULL)
 		empty = strcmp(e->d_name, ".") == 0 ||
 			strcmp(e->d_name, "..") == 0 ||
-			strcmp(e->d_name, "tls") == 0;
+			strcmp(e->d_name, "tls") == 0 ||
+			strcmp(e->d_name, "track") == 0;
 	if (d != NULL)
 		closedir(d);
 	return empty;

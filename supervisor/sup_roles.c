@@ -40,6 +40,13 @@ const struct sup_role sup_roles[] = {
 	    .stop_rank = 3,
 	},
 	{
+	    .name = "track",
+	    .program = "gatepost-track",
+	    .service = "track",
+	    .peers = "mx access delivery",
+	    .stop_rank = 5,
+	},
+	{
 	    .name = "imap",
 	    .program = "gatepost-imap",
 	    .service = "imap",

@@ -9,7 +9,8 @@
  * Ownership  The event is copied before trk_tell returns.
  * Threads    Any.
  * Limits     TRK_WAITING_MAX events wait in a process; texts are cut to
- *            TRK_TEXT_MAX bytes, recipients to TRK_RCPTS_MAX an event.
+ *            TRK_TEXT_MAX bytes; of one commit of a message at most
+ *            TRK_RCPTS_MAX recipients are told one by one.
  */
 #ifndef TRACK_TRK_CLIENT_H
 #define TRACK_TRK_CLIENT_H
@@ -21,17 +22,26 @@
 #define TRK_RCPTS_MAX   1000u
 
 enum trk_kind {
-	TRK_CONNECT = 1, /* mx, access: a client that goes on to do something */
-	TRK_REJECT,      /* a recipient or message refused for good (5xx) */
-	TRK_DEFER_IN,    /* refused for now (4xx) */
-	TRK_ACCEPT,      /* 250 was said: links sid to qid */
-	TRK_POLICY,      /* verdict: spf, dkim, dmarc in `text` */
-	TRK_EXPAND,      /* a group or map turned one recipient into others */
-	TRK_DELIVER,     /* into a mailbox */
-	TRK_QUEUE,       /* stays in the queue, and why */
-	TRK_SEND,        /* another server took it; its reply in `text` */
-	TRK_DEFER,       /* another try later; the reply in `text` */
-	TRK_BOUNCE,      /* given up; a notice goes back */
+	/*
+	 * mx, access: a client that goes on to do something.  `host` is what
+	 * it said in HELO, `from` who logged in, `text` its TLS.
+	 */
+	TRK_CONNECT = 1,
+	TRK_REJECT,   /* a recipient or message refused for good (5xx) */
+	TRK_DEFER_IN, /* refused for now (4xx) */
+	/*
+	 * 250 was said: links sid to qid.  A notice of ours has no client_ip,
+	 * and the qid of the message that it is about for its sid.
+	 */
+	TRK_ACCEPT,
+	TRK_POLICY, /* verdict: spf, dkim, dmarc in `text` */
+	TRK_EXPAND, /* a group or map turned one recipient into others */
+	/* Into the mailbox `text`; nrcpt > 1: so many that are not told. */
+	TRK_DELIVER,
+	TRK_QUEUE,  /* stays in the queue, and why */
+	TRK_SEND,   /* another server took it; its reply in `text` */
+	TRK_DEFER,  /* another try later; the reply in `text` */
+	TRK_BOUNCE, /* given up; a notice goes back */
 	TRK_HOLD,
 	TRK_DELETE, /* by an administrator */
 };
@@ -54,6 +64,7 @@ struct trk_client;
 struct trk_client *trk_client_new(const struct log *log, const char *path);
 /* Sends what waits, for a second at most. */
 void trk_client_free(struct trk_client **t);
+/* t may be NULL: nothing is tracked. */
 void trk_tell(struct trk_client *t, const struct trk_event *e);
 
 #endif

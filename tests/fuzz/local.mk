@@ -37,7 +37,8 @@ fuzz_programs = \
 	%D%/spf_fuzz \
 	%D%/store_keys_fuzz \
 	%D%/store_rec_fuzz \
-	%D%/store_upkeep_fuzz
+	%D%/store_upkeep_fuzz \
+	%D%/trk_wire_fuzz
 EXTRA_DIST += %D%/run %D%/corpus
 
 # For tests/fuzz/run.
@@ -171,3 +172,6 @@ fuzz_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
 %C%_pol_wire_fuzz_SOURCES = %D%/pol_wire_fuzz.c $(fuzz_main)
 %C%_pol_wire_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_pol_wire_fuzz_LDADD = $(fuzz_policy_libs)
+%C%_trk_wire_fuzz_SOURCES = %D%/trk_wire_fuzz.c $(fuzz_main)
+%C%_trk_wire_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_trk_wire_fuzz_LDADD = libtrkclient.a $(LIB_LIBS)

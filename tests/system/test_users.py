@@ -13,7 +13,7 @@ from rig.gatepost import Gatepost, real_root
 from setups import arrives, unique
 
 ROLES = ("mx", "access", "directory", "store", "delivery", "remote",
-         "signer", "policy", "imap")
+         "signer", "policy", "imap", "track")
 FIRST = 47010
 
 pytestmark = pytest.mark.skipif(

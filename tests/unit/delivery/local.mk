@@ -12,7 +12,7 @@ check_PROGRAMS += $(delivery_tests)
 delivery_fakes = %D%/fake.h %D%/fake.c
 delivery_store = %D%/fake_store.h %D%/fake_store.c \
 	%D%/fake_rem.h %D%/fake_rem.c
-delivery_libs = libdelivery.a libmail.a libconf.a $(LIB_LIBS) \
+delivery_libs = libdelivery.a libtrkclient.a libmail.a libconf.a $(LIB_LIBS) \
 	$(JANSSON_LIBS) $(CMOCKA_LIBS)
 %C%_people_test_SOURCES = %D%/people_test.c $(delivery_fakes)
 %C%_people_test_LDADD = $(delivery_libs)
