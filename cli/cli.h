@@ -43,9 +43,11 @@ enum cli_exit cmd_dkim(struct cli *c);
 enum cli_exit cmd_explain(struct cli *c);
 enum cli_exit cmd_queue(struct cli *c);
 enum cli_exit cmd_reload(struct cli *c);
+enum cli_exit cmd_report(struct cli *c);
 enum cli_exit cmd_status(struct cli *c);
 enum cli_exit cmd_stop(struct cli *c);
 enum cli_exit cmd_store(struct cli *c);
+enum cli_exit cmd_trace(struct cli *c);
 
 /* The user that a process runs as when we are root, else ours. */
 MUST_CHECK enum rc cli_user_of(

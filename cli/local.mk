@@ -18,6 +18,9 @@ libcli_a_SOURCES = \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_reload.c \
+	%D%/cmd_report.c \
+	%D%/cmd_trace.c \
+	%D%/when.h %D%/when.c \
 	%D%/cmd_status.c \
 	%D%/cmd_stop.c \
 	%D%/cmd_store.h %D%/cmd_store.c \
@@ -29,7 +32,7 @@ bin_PROGRAMS += gatepost
 gatepost_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 gatepost_SOURCES = %D%/main.c
 gatepost_LDADD = libcli.a libsgnkeys.a libsgnclient.a libdelivery.a \
-	libdirclient.a libsup.a \
+	libdirclient.a libtrkclient.a libsup.a \
 	libstore.a libstoreclient.a libmail.a $(CONF_LIBS) \
 	$(LMDB_LIBS) $(ZSTD_LIBS) \
 	$(JANSSON_LIBS) $(RESOLVER_LIBS)

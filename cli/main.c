@@ -17,6 +17,7 @@ static enum cli_exit cmd_help(struct cli *c);
 static enum cli_exit cmd_version(struct cli *c);
 
 #define NEEDS_CONF 1u /* the configuration must load */
+#define OPTIONS    2u /* it reads its options itself */
 
 static const struct command {
 	const char *name;
@@ -29,7 +30,7 @@ static const struct command {
 	    "let each daemon test its own means; says what to do" },
 	{ "status", NEEDS_CONF, cmd_status, "",
 	    "which daemons run, and their numbers" },
-	{ "dkim", NEEDS_CONF, cmd_dkim,
+	{ "dkim", NEEDS_CONF | OPTIONS, cmd_dkim,
 	    "new DOMAIN | show DOMAIN | test DOMAIN | rotate DOMAIN | list",
 	    "the keys that outgoing mail is signed with" },
 	{ "explain", NEEDS_CONF, cmd_explain, "rcpt ADDRESS | login NAME",
@@ -39,14 +40,21 @@ static const struct command {
 	{ "queue", NEEDS_CONF, cmd_queue,
 	    "list | show ID | retry, hold, release, delete ID|all",
 	    "mail that waits" },
+	{ "trace", NEEDS_CONF | OPTIONS, cmd_trace,
+	    "[ID] [--message-id M] [--from A] [--to A] [--since T] "
+	    "[--until T]",
+	    "what happened to a message" },
+	{ "report", NEEDS_CONF | OPTIONS, cmd_report,
+	    "[--day D | --since T [--until T]] [--top N]",
+	    "the traffic of a day, or of another time" },
 	{ "ban", NEEDS_CONF, cmd_ban, "list | lift ADDRESS",
 	    "clients that are shut out after failed logins" },
-	{ "store", NEEDS_CONF, cmd_store,
+	{ "store", NEEDS_CONF | OPTIONS, cmd_store,
 	    "stats | compact | check [deep] | rebuild |\n"
 	    "      backup DIR [--keys DIR] | restore DIR [--keys DIR]",
 	    "mail on disk: how full, give space back, verify it, make its\n"
 	    "      index anew, copy it while it is in use, put a copy back" },
-	{ "config", NEEDS_CONF, cmd_config, "[--dump|--manual]",
+	{ "config", NEEDS_CONF | OPTIONS, cmd_config, "[--dump|--manual]",
 	    "check the configuration, show it, explain it" },
 	{ "reload", NEEDS_CONF, cmd_reload, "",
 	    "read configuration and certificates again" },
@@ -66,7 +74,7 @@ usage(FILE *f)
 		    m->args[0] ? " " : "", m->args, m->help);
 	}
 	fputs("\n--json works with check, status, ban, dkim, dns, explain, "
-	      "queue and store.\n"
+	      "queue, report, store\nand trace.\n"
 	      "Exit: 0 good, 1 something is wrong, 2 usage, 75 no answer.\n",
 	    f);
 }
@@ -116,6 +124,15 @@ run(struct cli *c, const struct command *m)
 	return status;
 }
 
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < COUNT(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
 /* Cuts our own options out of argv; false: usage. */
 static bool
 options(struct cli *c, int argc, char **argv)
@@ -137,10 +154,11 @@ options(struct cli *c, int argc, char **argv)
 		} else if (s[0] == '-' && !own) {
 			return false;
 		} else {
+			const struct command *m;
+
 			c->argv[c->argc++] = argv[i];
-			own = strcmp(c->argv[0], "config") == 0 ||
-			      strcmp(c->argv[0], "dkim") == 0 ||
-			      strcmp(c->argv[0], "store") == 0;
+			m = find_command(c->argv[0]);
+			own = m != NULL && (m->flags & OPTIONS);
 		}
 	}
 	return c->argc > 0;
@@ -162,12 +180,8 @@ main(int argc, char **argv)
 	json_set_alloc_funcs(xmalloc, xfree);
 	signal(SIGPIPE, SIG_IGN);
 	c.argv = arena_calloc(&c.a, (size_t)argc + 1, sizeof(c.argv[0]));
-	if (options(&c, argc, argv)) {
-		for (size_t i = 0; i < COUNT(commands) && m == NULL; i++) {
-			if (strcmp(commands[i].name, c.argv[0]) == 0)
-				m = &commands[i];
-		}
-	}
+	if (options(&c, argc, argv))
+		m = find_command(c.argv[0]);
 	if (m != NULL) {
 		c.argv++;
 		c.argc--;
