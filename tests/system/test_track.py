@@ -1,0 +1,268 @@
+"""What happened to messages: trace, report, and that mail never waits for
+them."""
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from rig import ldif
+from rig.proc import wait_until
+from rig.smtp import message
+from setups import arrives, on_ldif, unique
+
+PW = ldif.PASSWORD
+GROUPS = [("team", ["ann", "ben"])]
+
+
+def at(name):
+    return "%s@%s" % (name, ldif.MAIL)
+
+
+def gatepost(folder):
+    g = on_ldif(folder, ["ann", "ben", "cat"], GROUPS, group_open=True,
+                directory_timeout_ms=1000)
+    try:
+        yield g.start()
+    finally:
+        g.close()
+
+
+@pytest.fixture(scope="module")
+def gp(tmp_path_factory):
+    yield from gatepost(tmp_path_factory.mktemp("gp"))
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    yield from gatepost(tmp_path)
+
+
+def pid_of(gp, role):
+    return next(p for p, r in gp.children() if r == role)
+
+
+def post(gp, sender, to, subject, mid=None, client="192.0.2.7"):
+    body = message(sender, "list@x.test", subject)
+    if mid:
+        body = re.sub(rb"Message-ID: .*", b"Message-ID: " + mid.encode(), body)
+    with gp.smtp(client=client) as c:
+        _, rcpts, last = c.mail(sender, to, body)
+        return [r.code for r in rcpts], last and last.code
+
+
+def trace(gp, *args):
+    """The messages, or none."""
+    try:
+        return gp.cli_json("trace", *args)["messages"]
+    except Exception as e:
+        if "nothing is known" in str(e):
+            return []
+        raise
+
+
+def steps(m):
+    return [e["event"] for e in m["events"]]
+
+
+def when_known(gp, event, *args):
+    """Events arrive a moment later than the mail."""
+    def look():
+        found = trace(gp, *args)
+        return found if any(event in steps(m) for m in found) else None
+
+    return wait_until(look, "%s in trace %s" % (event, " ".join(args)))
+
+
+def test_a_message_by_each_key(gp):
+    subject = unique("to a group")
+    mid = "<%d.one@client.test>" % time.monotonic_ns()
+    assert post(gp, "Sender@client.test", [at("team")], subject, mid) == \
+        ([250], 250)
+    found = when_known(gp, "deliver", "--message-id", mid)
+    wait_until(lambda: "accept" in steps(trace(
+        gp, "--message-id", mid)[0]), "the accept")
+    (m,) = found = trace(gp, "--message-id", mid)
+    by = {e["event"]: e for e in m["events"]}
+    assert sorted(steps(m)) == ["accept", "connect", "deliver", "deliver",
+                                "expand"]
+    assert steps(m)[0] == "connect"
+    assert by["connect"]["client"] == "192.0.2.7"
+    assert by["connect"]["host"] == "client.test"
+    assert by["accept"]["from"] == "Sender@client.test"
+    assert by["accept"]["qid"] == m["qid"] == by["deliver"]["qid"]
+    assert by["accept"]["rcpts"] == 1 and by["accept"]["size"] > 100
+    assert by["expand"]["rcpt"] == at("team") and by["expand"]["rcpts"] == 2
+    assert {e["rcpt"] for e in m["events"] if e["event"] == "deliver"} == \
+        {at("ann"), at("ben")}
+    sid = by["connect"]["sid"]
+    for args in ([m["qid"]], [sid], ["--from", "sender@CLIENT.test"],
+                 ["--to", at("ann").upper()], ["--to", at("team")],
+                 ["--message-id", mid.strip("<>")],
+                 ["--to", at("ben"), "--from", "sender@client.test"],
+                 ["--since", "today", "--to", at("ben")],
+                 [m["qid"], "--to", at("ben"), "--message-id", mid],
+                 ["--since", "5m", "--from", "sender@client.test"]):
+        assert trace(gp, *args) == found, args
+    for args in (["--to", at("cat")], ["--from", "x@client.test"],
+                 ["--to", at("ben"), "--from", "x@client.test"],
+                 ["--message-id", mid, "--until", "2001-01-01"],
+                 ["0123456789abcdef"]):
+        assert trace(gp, *args) == [], args
+    text = gp.cli("trace", m["qid"])
+    assert "message " + m["qid"] in text
+    for line in ("connect", "accept", "expand", "deliver"):
+        assert " %s" % line in text
+
+
+def test_one_session_with_several_messages(gp):
+    """What belongs to the session is shown with each of its messages, what
+    belongs to one message with that alone."""
+    with gp.smtp() as c:
+        for n, to in enumerate((["nobody1", "ann"], ["nobody2", "ben"])):
+            _, rcpts, last = c.mail("s%d@client.test" % n,
+                                    [at(x) for x in to],
+                                    message("a@x.test", "b@x.test", "hi"))
+            assert [r.code for r in rcpts] == [550, 250]
+            assert last.code == 250
+        assert c.mail("s3@client.test", [at("nobody3")], b"")[1][0].code == 550
+    (two,) = when_known(gp, "accept", "--from", "s1@client.test",
+                        "--to", at("ben"))
+    when_known(gp, "deliver", two["qid"])
+    (two,) = trace(gp, two["qid"])
+    assert sorted(steps(two)) == ["accept", "connect", "deliver", "reject"]
+    assert {e["rcpt"] for e in two["events"] if "rcpt" in e} == \
+        {at("ben"), at("nobody2")}
+    (none,) = when_known(gp, "reject", "--to", at("nobody3"))
+    assert none["qid"] == ""
+    last = none["events"][-1]
+    assert last["code"] == "550 5.1.1" and last["from"] == "s3@client.test"
+    assert "not accepted" in gp.cli("trace", "--to", at("nobody3"))
+
+
+def test_what_is_hostile_is_escaped(gp):
+    with gp.smtp() as c:
+        c.must("MAIL FROM:<a@client.test>")
+        assert c.cmd(b"RCPT TO:<\x1b[31mred\xff@example.test>").code >= 500
+    wait_until(lambda: "reject" in gp.cli("report"), "a reject")
+    text = wait_until(
+        lambda: "reject" in gp.cli("trace", "--from", "a@client.test") and
+        gp.cli("trace", "--from", "a@client.test"), "it in the trace")
+    assert "\x1b" not in text and "\\x1b[31mred\\xff@example.test" in text
+    assert trace(gp, "--from", "a@client.test")
+
+
+def test_the_numbers_add_up(fresh):
+    gp = fresh
+    for n in range(3):
+        assert post(gp, "often@client.test", [at("ann"), at("ben")],
+                    "n%d" % n) == ([250, 250], 250)
+    assert post(gp, "once@client.test", [at("team")], "one")[1] == 250
+    assert post(gp, "once@client.test", [at("no"), at("cat")], "two") == \
+        ([550, 250], 250)
+    assert post(gp, "x@client.test", ["a@elsewhere.test"], "three") == \
+        ([550], None)
+    directory = pid_of(gp, "directory")
+    os.kill(directory, signal.SIGSTOP)
+    try:
+        assert post(gp, "x@client.test", [at("ben")], "four") == ([451], None)
+    finally:
+        os.kill(directory, signal.SIGCONT)
+
+    def complete():
+        r = gp.cli_json("report", "--top", "5")
+        return r if (r["received"], r["delivered"], r["deferred_in"],
+                     r["rejected"]) == (5, 9, 1, 2) else None
+
+    r = wait_until(complete, "the numbers")
+    assert r["received_recipients"] == 8
+    assert r["sent"] == r["bounced"] == r["held"] == r["junked"] == 0
+    assert [(s["address"], s["count"]) for s in r["senders"]] == \
+        [("often@client.test", 3), ("once@client.test", 2)]
+    assert {(s["address"], s["count"]) for s in r["recipients"]} == \
+        {(at("ann"), 4), (at("ben"), 4), (at("cat"), 1)}
+    assert {(s["what"], s["code"], s["class"], s["count"])
+            for s in r["reasons"]} == {
+        ("rejected", "550 5.1.1", "unknown recipient", 1),
+        ("rejected", "550 5.7.1", "policy", 1),
+        ("deferred_in", "451 4.3.0", "our system", 1)}
+    sums = {}
+    for row in r["times"]:
+        sums[row["what"]] = sums.get(row["what"], 0) + row["count"]
+    assert sums == {"received": 5, "delivered": 9, "rejected": 2,
+                    "deferred_in": 1}
+    assert gp.cli_json("report", "--day", "yesterday")["received"] == 0
+    assert "unknown recipient" in gp.cli("report")
+    wait_until(lambda: [p for p in gp.status()["processes"]
+                        if p["name"] == "track"][0]["numbers"]["events"] > 20,
+               "events in status")
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_mail_does_not_wait_for_track(gp, how):
+    before = gp.cli_json("report")
+    first = "<first.%s@client.test>" % how
+    assert post(gp, "a@client.test", [at("ann")], "first", first)[1] == 250
+    when_known(gp, "deliver", "--message-id", first)
+    pid = pid_of(gp, "track")
+    os.kill(pid, signal.SIGSTOP if how == "stopped" else signal.SIGKILL)
+    subjects = [unique("%s %d" % (how, n)) for n in range(20)]
+    for n, subject in enumerate(subjects):
+        assert post(gp, "a@client.test", [at("ben")], subject,
+                    "<%s.%d@client.test>" % (how, n))[1] == 250
+    for subject in subjects:
+        assert arrives(gp, "ben", PW, subject) == 1
+    if how == "stopped":
+        os.kill(pid, signal.SIGCONT)
+    for n in (0, 19):
+        mid = "<%s.%d@client.test>" % (how, n)
+        when_known(gp, "accept", "--message-id", mid)
+        (m,) = when_known(gp, "deliver", "--message-id", mid)
+        # Sent again or not, everything is there once.
+        assert sorted(steps(m)) == ["accept", "connect", "deliver"]
+    r = gp.cli_json("report")
+    for what in ("received", "delivered"):
+        assert r[what] == before[what] + 21
+
+
+def test_retention_and_a_damaged_file(fresh):
+    gp = fresh
+    old = "<old@client.test>"
+    assert post(gp, "a@client.test", [at("ann")], "old", old)[1] == 250
+    when_known(gp, "deliver", "--message-id", old)
+    path = os.path.join(gp.settings["data_dir"], "track", "events.db")
+    gp.stop()
+    age(path, 40)
+    gp.start()
+    wait_until(lambda: not trace(gp, "--message-id", old), "the end of old")
+    gp.stop()
+    with open(path, "r+b") as f:
+        f.write(b"this is no database" * 500)
+    gp.start()
+    new = "<new@client.test>"
+    assert post(gp, "a@client.test", [at("ann")], "new", new)[1] == 250
+    when_known(gp, "deliver", "--message-id", new)
+    assert "track.damaged" in gp.log()
+    assert os.path.exists(path.replace(".db", ".damaged"))
+
+
+def age(path, days):
+    import sqlite3
+    db = sqlite3.connect(path)
+    db.execute("UPDATE event SET at=at-?", (days * 86400000,))
+    db.commit()
+    db.close()
+    gp_owner = os.stat(os.path.dirname(path))
+    for tail in ("", "-wal", "-shm"):
+        if os.path.exists(path + tail) and os.geteuid() == 0:
+            os.chown(path + tail, gp_owner.st_uid, gp_owner.st_gid)
+
+
+def test_not_at_all(tmp_path):
+    with on_ldif(tmp_path, ["ann"], track=False) as gp:
+        subject = unique("untracked")
+        assert post(gp, "a@client.test", [at("ann")], subject)[1] == 250
+        assert arrives(gp, "ann", PW, subject) == 1
+        gp.cli("check", check=False)
+        assert gp.cli_json("report")["received"] == 0
