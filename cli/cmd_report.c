@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "cli/when.h"
-#include "track/trk_ask.h"
+#include "track/trk_ask_client.h"
 
 #define ASK_MS   60000
 #define DAY_S    INT64_C(86400)

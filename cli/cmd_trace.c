@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "cli/when.h"
-#include "track/trk_ask.h"
+#include "track/trk_ask_client.h"
 
 #define ASK_MS       15000
 #define MESSAGES_MAX 100u

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libtrkclient.a libtrack.a
 libtrkclient_a_SOURCES = \
 	%D%/trk_client.h %D%/trk_client.c \
-	%D%/trk_ask.h %D%/trk_ask.c \
+	%D%/trk_ask_client.h %D%/trk_ask_client.c \
 	%D%/trk_wire.h %D%/trk_wire.c
 
 libtrack_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)

@@ -1,5 +1,5 @@
 /*
- * trk_query - the questions of trk_ask.h, answered from the file.
+ * trk_query - the questions of trk_ask_client.h, answered from the file.
  *
  * Each has a connection of its own, so that a long one holds up neither the
  * writer nor another, and ends at its deadline.
@@ -12,7 +12,7 @@
 #ifndef TRACK_TRK_QUERY_H
 #define TRACK_TRK_QUERY_H
 
-#include "track/trk_ask.h"
+#include "track/trk_ask_client.h"
 
 MUST_CHECK enum rc trk_query_find(struct arena *a, const char *dir,
     const struct trk_find *find, struct deadline dl, struct trk_event **out,

@@ -15,7 +15,7 @@
 #ifndef TRACK_TRK_WIRE_H
 #define TRACK_TRK_WIRE_H
 
-#include "track/trk_ask.h"
+#include "track/trk_ask_client.h"
 #include "track/trk_client.h"
 
 #define TRK_NTEXTS       9u

@@ -1,6 +1,6 @@
 /*
- * trk_ask - ask the track process what happened, for `gatepost trace` and
- * `gatepost report`.
+ * trk_ask_client - ask the track process what happened, for `gatepost trace`
+ * and `gatepost report`.
  *
  * Ownership  What comes out lives in `a`.
  * Threads    Any; blocks until `dl`.
@@ -9,8 +9,8 @@
  * Limits     TRK_PAGE events and messages an answer, TRK_ROWS_MAX rows of a
  *            report.
  */
-#ifndef TRACK_TRK_ASK_H
-#define TRACK_TRK_ASK_H
+#ifndef TRACK_TRK_ASK_CLIENT_H
+#define TRACK_TRK_ASK_CLIENT_H
 
 #include "track/trk_client.h"
 
