@@ -46,7 +46,7 @@ struct dlv {
 	bool has_key;
 	const char *spool_dir;
 	_Atomic uint64_t body_memory; /* of memfds in use */
-	struct trk_client *trk; /* NULL: nothing is tracked */
+	struct trk_client *trk;       /* NULL: nothing is tracked */
 	struct dlv_queue *queue;
 	struct inflight *inflight;
 	int64_t started_ns;

@@ -169,6 +169,7 @@ set_state(struct change *c, struct arena *a,
 		.message_id = item->message_id,
 		.set = set,
 	};
+	enum rc rc;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct store_queued *q = &item->entries[from + i];
@@ -191,7 +192,10 @@ set_state(struct change *c, struct arena *a,
 	log_warn(c->d->log, hold ? "queue.hold" : "queue.release",
 	    KV("qid", item->message_id), KVU("entries", up.nset),
 	    KVU("uid", c->r->uid));
-	return update(c, &up);
+	rc = update(c, &up);
+	if (rc == RC_OK)
+		dlv_track_update(c->d, NULL, &up);
+	return rc;
 }
 
 static enum rc

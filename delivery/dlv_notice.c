@@ -4,6 +4,7 @@
 #include "delivery/dlv.h"
 #include "delivery/dlv_notice.h"
 #include "delivery/dlv_retry.h"
+#include "delivery/dlv_track.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
 
@@ -218,6 +219,7 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 		.nrcpt = t->n,
 	};
 	struct dlv_submit m = {
+		.sid = t->item->message_id, /* for track */
 		.to = to,
 		.nto = 1,
 		.fd = -1,
@@ -258,6 +260,7 @@ conclude(struct notice *t, bool hold)
 		.remove = remove,
 	};
 	uint64_t name[2];
+	enum rc rc;
 
 	name_of(t, name);
 	up.op_id = str_fmt(t->a, "%.*s.n%x%016llx",
@@ -281,7 +284,10 @@ conclude(struct notice *t, bool hold)
 		set[i].data = dlv_entry_put(t->a, &t->e[i]);
 		up.nset++;
 	}
-	return store_queue_update(t->d->store, &up, deadline_in(COMMIT_MS));
+	rc = store_queue_update(t->d->store, &up, deadline_in(COMMIT_MS));
+	if (rc == RC_OK && hold)
+		dlv_track_update(t->d, NULL, &up);
+	return rc;
 }
 
 static enum rc

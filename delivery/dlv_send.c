@@ -8,6 +8,7 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_send.h"
+#include "delivery/dlv_track.h"
 #include "mail/header.h"
 #include "mail/route.h"
 
@@ -405,6 +406,7 @@ committed(void *arg, enum rc rc)
 	struct dlv_send *s = arg;
 
 	if (rc == RC_OK) {
+		dlv_track_sent(s);
 		dlv_queue_finish(s->d->queue, s);
 		return;
 	}

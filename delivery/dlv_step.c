@@ -112,6 +112,8 @@ set_aside(struct dlv *d, struct arena *a, const struct log *log,
 	log_error(
 	    log, "poison", KV("from", item->from), KVU("entries", up.nset));
 	rc = store_queue_update(d->store, &up, deadline_in(COMMIT_MS));
+	if (rc == RC_OK)
+		dlv_track_update(d, NULL, &up);
 	d->counts.poisoned += rc == RC_OK;
 	return rc;
 }

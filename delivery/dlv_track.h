@@ -13,6 +13,7 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_plan.h"
+#include "delivery/dlv_send.h"
 
 struct dlv_track;
 
@@ -23,7 +24,12 @@ struct dlv_track *dlv_track_plan(struct dlv *d, struct arena *a,
 /* The plan is committed under this queue id. */
 void dlv_track_tell(
     struct dlv *d, const struct dlv_track *t, struct str queue_id);
-/* The same for a step of the queue. */
+/* A notice of ours: its sid is the queue id of what it is about. */
+void dlv_track_notice(struct dlv *d, const struct dlv_plan *p,
+    const struct dlv_submit *m, struct str message_id, struct str queue_id);
+/* What remote said about the recipients of one try. */
+void dlv_track_sent(const struct dlv_send *s);
+/* The same for a step of the queue; p may be NULL. */
 void dlv_track_update(struct dlv *d, const struct dlv_plan *p,
     const struct store_queue_update *up);
 /* Something was done to n entries. */

@@ -175,10 +175,13 @@ bool gw_sign(struct gw_smtp *s, enum next *out);
  * gw_tx_reset, because sender and size are the transaction's.
  */
 void gw_track_accept(struct gw_smtp *s, struct str qid);
+void gw_track_policy(struct gw_smtp *s, const struct pol_verdict *v);
 /* Of a message, or of one recipient; 5xx for good, 4xx for now. */
 void gw_track_refuse(struct gw_smtp *s, struct str rcpt, int code,
     const char *status, const char *text);
-/* End the transaction with that and a reply. */
+/* That and a reply; gw_refuse ends the transaction, too. */
+enum next gw_no(
+    struct gw_smtp *s, int code, const char *status, const char *text);
 enum next gw_refuse(
     struct gw_smtp *s, int code, const char *status, const char *text);
 

@@ -199,15 +199,15 @@ on_mail(struct gw_smtp *s, struct str arg)
 	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c,
 			    s->authenticated ? s->account.id : STR(""),
 			    GW_LIMIT_MESSAGES, 1))
-		return gw_reply(
+		return gw_no(
 		    s, 451, "4.7.1", "Too many messages, try again later");
-	if (params.has_size && params.size > s->conf->message_size_max)
-		return gw_reply(s, 552, "5.3.4", "Message size exceeds limit");
 	from = args.path.null_path ? STR("")
 				   : mail_addr_text(&s->tx.a, &args.path.addr);
+	s->tx.from = from;
+	if (params.has_size && params.size > s->conf->message_size_max)
+		return gw_no(s, 552, "5.3.4", "Message size exceeds limit");
 	if (s->submission && !gw_sender_from_ok(s, from, &next))
 		return next;
-	s->tx.from = from;
 	s->tx.ret = (enum rem_ret)params.ret;
 	s->tx.envid = params.envid.n > 0
 			  ? mail_xtext_encode(&s->tx.a, params.envid)

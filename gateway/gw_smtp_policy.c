@@ -165,8 +165,7 @@ answer(struct gw_smtp *s, enum next *out, int code, const char *status,
 			 : code >= 400 ? &s->gw->deferred
 				       : &s->gw->accepted,
 	    1);
-	gw_tx_reset(s);
-	*out = gw_reply(s, code, status, text);
+	*out = gw_refuse(s, code, status, text);
 	return false;
 }
 
@@ -207,6 +206,7 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 {
 	struct gw_tx *tx = &s->tx;
 
+	gw_track_policy(s, v);
 	switch (v->action) {
 	case POL_REJECT:
 	case POL_DEFER:

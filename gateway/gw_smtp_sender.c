@@ -25,8 +25,7 @@ ask(struct gw_smtp *s, const struct str *addresses, size_t n, int code,
 
 	if (dir_may_send(s->gw->dir, s->account.id, addresses, n,
 		gw_dir_deadline(s), verdict) != RC_OK) {
-		*out =
-		    gw_reply(s, 451, "4.3.0", "Cannot look up the sender now");
+		*out = gw_no(s, 451, "4.3.0", "Cannot look up the sender now");
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -38,9 +37,9 @@ ask(struct gw_smtp *s, const struct str *addresses, size_t n, int code,
 		if (verdict[i] != RC_TEMP)
 			gw_track_refuse(s, STR(""), code, "5.7.1", text);
 		*out = verdict[i] == RC_TEMP
-			   ? gw_reply(s, 451, "4.3.0",
+			   ? gw_no(s, 451, "4.3.0",
 				 "Cannot look up the sender now")
-			   : gw_reply(s, code, "5.7.1", text);
+			   : gw_no(s, code, "5.7.1", text);
 		return false;
 	}
 	return true;
@@ -87,25 +86,25 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 	case RC_OK:
 		break;
 	case RC_BAD:
-		*out = gw_reply(s, 552, "5.3.4", "Message header too large");
+		*out = gw_no(s, 552, "5.3.4", "Message header too large");
 		return false;
 	default:
-		*out = gw_reply(s, 451, "4.3.0", "Cannot read the message");
+		*out = gw_no(s, 451, "4.3.0", "Cannot read the message");
 		return false;
 	}
 	switch (mail_senders_of(&s->unit, header, &from, &n)) {
 	case RC_OK:
 		break;
 	case RC_NOENT:
-		*out = gw_reply(s, 550, "5.6.0", "The message has no From");
+		*out = gw_no(s, 550, "5.6.0", "The message has no From");
 		return false;
 	default:
-		*out = gw_reply(s, 550, "5.6.0",
+		*out = gw_no(s, 550, "5.6.0",
 		    "The From field is not one clear list of addresses");
 		return false;
 	}
 	if (n > SENDERS_MAX) {
-		*out = gw_reply(s, 550, "5.6.0", "Too many addresses in From");
+		*out = gw_no(s, 550, "5.6.0", "Too many addresses in From");
 		return false;
 	}
 	texts = arena_calloc(&s->unit, n, sizeof(*texts));
@@ -116,7 +115,7 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 		return false;
 	s->tx.author = str_dup(&s->tx.a, from[0].domain);
 	if (add_missing(s, header) != RC_OK) {
-		*out = gw_reply(s, 451, "4.3.0", "Cannot complete the header");
+		*out = gw_no(s, 451, "4.3.0", "Cannot complete the header");
 		return false;
 	}
 	return true;

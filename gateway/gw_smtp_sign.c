@@ -40,7 +40,7 @@ gw_sign(struct gw_smtp *s, enum next *out)
 		/* A machine cannot mend its mail; unsigned it may do. */
 		if (!s->submission)
 			return true;
-		*out = gw_reply(s, 550, "5.6.0",
+		*out = gw_no(s, 550, "5.6.0",
 		    "The message is malformed and cannot be signed");
 		return false;
 	case RC_DENY:
@@ -48,7 +48,7 @@ gw_sign(struct gw_smtp *s, enum next *out)
 	default:
 		log_error(s->log, "sign.defer", KV("domain", tx->author),
 		    KV("account", s->account.login));
-		*out = gw_reply(s, 451, "4.7.5", "Cannot sign the message now");
+		*out = gw_no(s, 451, "4.7.5", "Cannot sign the message now");
 		return false;
 	}
 }

@@ -54,7 +54,7 @@ gw_track_refuse(struct gw_smtp *s, struct str rcpt, int code,
 {
 	const struct gw_tx *tx = &s->tx;
 	struct trk_event e = {
-		.kind = code >= 500 ? TRK_REJECT : TRK_DEFER_IN,
+		.kind = code / 100 == 4 ? TRK_DEFER_IN : TRK_REJECT,
 		.from = tx->from,
 		.rcpt = rcpt,
 		.text = str_c(text),
@@ -68,6 +68,39 @@ gw_track_refuse(struct gw_smtp *s, struct str rcpt, int code,
 	if (rcpt.n == 0 && tx->nrcpt == 1)
 		e.rcpt = tx->rcpt[0].address;
 	tell(s, &e);
+}
+
+void
+gw_track_policy(struct gw_smtp *s, const struct pol_verdict *v)
+{
+	static const struct {
+		enum pol_action action;
+		const char *text;
+	} names[] = {
+		{ POL_REJECT, " reject: " },
+		{ POL_DEFER, " defer: " },
+		{ POL_DISCARD, " discard: " },
+		{ POL_JUNK, " junk: " },
+		{ POL_HOLD, " hold: " },
+	};
+	struct trk_event e = { .kind = TRK_POLICY };
+	const char *action = v->why.n > 0 ? " " : "";
+
+	if (s->gw->trk == NULL)
+		return;
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (names[i].action == v->action)
+			action = names[i].text;
+	e.text = str_fmt(&s->unit, "spf=%.*s dkim=%.*s dmarc=%.*s%s%.*s",
+	    STRF(v->spf), STRF(v->dkim), STRF(v->dmarc), action, STRF(v->why));
+	tell(s, &e);
+}
+
+enum next
+gw_no(struct gw_smtp *s, int code, const char *status, const char *text)
+{
+	gw_track_refuse(s, STR(""), code, status, text);
+	return gw_reply(s, code, status, text);
 }
 
 enum next
