@@ -81,7 +81,8 @@ check_empty(struct restoring *s)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if ((marked && is_ours(e->d_name)) ||
-		    strcmp(e->d_name, "lost+found") == 0)
+		    strcmp(e->d_name, "lost+found") == 0 ||
+		    strcmp(e->d_name, "track") == 0)
 			continue;
 		*s->why = str_fmt(s->a,
 		    "%s is not empty (%s): a backup is restored into an "

@@ -101,7 +101,7 @@ def test_status(ad, dc):
     text = ad.cli("status")
     status = ad.status()
     for role in ("mx", "access", "directory", "store", "delivery", "remote",
-                 "signer", "policy", "imap"):
+                 "signer", "policy", "track", "imap"):
         assert role in text
         assert role in json.dumps(status)
 

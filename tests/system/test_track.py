@@ -9,6 +9,7 @@ import pytest
 
 from rig import ldif
 from rig.proc import wait_until
+from rig.sink import Sink
 from rig.smtp import message
 from setups import arrives, on_ldif, unique
 
@@ -139,6 +140,73 @@ def test_one_session_with_several_messages(gp):
     last = none["events"][-1]
     assert last["code"] == "550 5.1.1" and last["from"] == "s3@client.test"
     assert "not accepted" in gp.cli("trace", "--to", at("nobody3"))
+
+
+def test_mail_that_leaves(tmp_path):
+    """Sent at once; deferred, then sent; refused there, and the notice."""
+    with Sink() as sink:
+        gp = on_ldif(tmp_path, ["ann"], queue_retry_min_s=1,
+                     queue_retry_max_s=2, outbound_private=True,
+                     routes=["*=smtp:127.0.0.1:%d" % sink.port])
+        sink.on("rcpt", "550 5.1.1 no such user", match="jim@")
+        sink.once("rcpt", "452 4.2.2 full")
+        try:
+            gp.start()
+            with gp.submission("ann", PW) as c:
+                assert c.mail(at("ann"), ["joe@example.net"],
+                              message(at("ann"), "x@x.test",
+                                      unique("late")))[2].code == 250
+            (late,) = when_known(gp, "send", "--to", "joe@example.net")
+            assert steps(late)[0] == "connect"
+            by = {e["event"]: e for e in late["events"]}
+            assert by["defer"]["code"] == "452 4.2.2"
+            assert "full" in by["defer"]["text"]
+            assert "127.0.0.1" in by["send"]["host"]
+            assert by["connect"]["from"] == "ann"
+            assert steps(late).index("defer") < steps(late).index("send")
+            with gp.submission("ann", PW) as c:
+                assert c.mail(at("ann"), ["jim@example.net"],
+                              message(at("ann"), "x@x.test",
+                                      unique("never")))[2].code == 250
+            when_known(gp, "bounce", "--to", "jim@example.net")
+            notice = wait_until(
+                lambda: [m for m in trace(gp, "--to", "jim@example.net")
+                         if "notice" in steps(m) and "deliver" in steps(m)],
+                "the notice")[-1]
+            failed = trace(gp, "--to", "jim@example.net")[0]
+            by = {e["event"]: e for e in failed["events"]}
+            assert by["bounce"]["code"] == "550 5.1.1"
+            assert by["notice"]["qid"] == notice["qid"]
+            assert by["notice"]["sid"] == failed["qid"]
+            r = wait_until(lambda: (lambda r: r["notices"] and r)(
+                gp.cli_json("report")), "the report")
+            assert (r["received"], r["sent"], r["bounced"], r["notices"],
+                    r["delivered"]) == (2, 1, 1, 1, 1)
+            assert r["deferred"] == 1
+        finally:
+            gp.close()
+
+
+def test_what_an_administrator_does(tmp_path):
+    with Sink() as sink:
+        gp = on_ldif(tmp_path, ["ann"], outbound_private=True,
+                     queue_retry_min_s=60,
+                     routes=["*=smtp:127.0.0.1:%d" % sink.port])
+        sink.on("rcpt", "451 4.2.1 not today")
+        try:
+            gp.start()
+            with gp.submission("ann", PW) as c:
+                reply = c.mail(at("ann"), ["joe@example.net"],
+                               message(at("ann"), "x@x.test", "held"))[2]
+            qid = reply.lines[-1].split()[-1]
+            when_known(gp, "defer", qid)
+            gp.cli("queue", "hold", qid)
+            gp.cli("queue", "delete", qid)
+            (m,) = when_known(gp, "delete", qid)
+            assert steps(m)[-2:] == ["hold", "delete"]
+            assert "administrator" in m["events"][-2]["text"]
+        finally:
+            gp.close()
 
 
 def test_what_is_hostile_is_escaped(gp):

@@ -17,7 +17,7 @@
 #include "tests/unit/lib/test.h"
 #include "supervisor/sup_client.h"
 
-#define PROCESSES 10u
+#define PROCESSES 11u
 #define PATIENCE  20000
 
 int probe_main(int argc, char **argv);
@@ -156,7 +156,8 @@ static int
 setup(void **state)
 {
 	static const char *const programs[] = { "directory", "store",
-		"delivery", "remote", "signer", "imap", "policy", "gateway" };
+		"delivery", "remote", "signer", "track", "imap", "policy",
+		"gateway" };
 	struct world *w = xcalloc(1, sizeof(*w));
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -259,6 +260,7 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 		{ "delivery", 0, 0, 1, 0, 0 },
 		{ "remote", 0, 0, 1, 0, 0 },
 		{ "signer", 0, 0, 1, 0, 0 },
+		{ "track", 0, 0, 1, 0, 0 },
 		{ "imap.0", 0, 0, 1, 0, 0 },
 		{ "imap.1", 0, 0, 1, 0, 0 },
 		{ "policy", 0, 0, 1, 0, 0 },

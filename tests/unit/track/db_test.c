@@ -233,8 +233,13 @@ pages_do_not_lose_a_message(void **state)
 		assert_int_equal(trk_query_find(&r->a, r->dir, &f,
 				     deadline_in(60000), &v, &n, &f.before),
 		    RC_OK);
-		for (size_t i = 0; i < n; i++)
-			seen[atol(v[i].qid.p + 1)] = true;
+		for (size_t i = 0; i < n; i++) {
+			uint64_t k;
+
+			assert_int_equal(
+			    str_u64(str_from(v[i].qid, 1), 99, &k), RC_OK);
+			seen[k] = true;
+		}
 		all += n;
 	} while (f.before != 0);
 	assert_int_equal(all, 100);
