@@ -33,3 +33,6 @@ noinst_PROGRAMS += %D%/queue_bench
 noinst_PROGRAMS += %D%/upkeep_bench
 %C%_upkeep_bench_SOURCES = %D%/upkeep_bench.c
 %C%_upkeep_bench_LDADD = $(STORE_LIBS)
+noinst_PROGRAMS += %D%/track_bench
+%C%_track_bench_SOURCES = %D%/track_bench.c
+%C%_track_bench_LDADD = libtrack.a libtrkclient.a $(LIB_LIBS) $(SQLITE_LIBS)
