@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "gateway": BASE,
     "web": BASE,
     "supervisor": {"lib", "conf"},
+    "track": {"lib", "conf"},
     "cli": BASE | {"store"},
 }
 # What two folders say to each other, and neither serves.
