@@ -16,6 +16,7 @@
 #include "delivery/dlv_poison.h"
 #include "delivery/dlv_queue.h"
 #include "lib/rpcd.h"
+#include "policy/sgn_client.h"
 #include "store/store_client.h"
 #include "track/trk_client.h"
 
@@ -40,6 +41,7 @@ struct dlv {
 	struct store_client *store;
 	struct dir_client *dir;
 	struct rem_client *remote;
+	struct sgn_client *signer; /* of notices */
 	struct store_reader *reader;
 	pthread_mutex_t key_lock; /* guards key */
 	struct store_attach key;  /* the queue's */

@@ -1,4 +1,11 @@
-/* One notice a call: all recipients of one message with the same action. */
+/*
+ * One notice a call: all recipients of one message with the same action.
+ *
+ * A notice that leaves is signed by the key of our name, or of the mail domain
+ * that our name lies in, which is as good for DMARC.  A signer that is down
+ * keeps it waiting as long as a try would wait at most, and not longer: late
+ * and unsigned is better than never.
+ */
 #include <string.h>
 
 #include "delivery/dlv.h"
@@ -10,6 +17,7 @@
 
 #define TRY_MS    10000
 #define COMMIT_MS 30000
+#define SIGN_MS   5000
 #define DSN_MAX   (4u << 20)
 
 struct notice {
@@ -201,6 +209,57 @@ choose(struct notice *t, struct dlv_rcpt *out)
 	return rc == RC_NOENT ? RC_DENY : rc;
 }
 
+/* When the notice was due. */
+static int64_t
+due_since(const struct notice *t)
+{
+	if (t->action == DLV_DELAYED)
+		return dlv_retry_warn_at(t->conf, t->item, t->q[0], &t->e[0]);
+	return t->q[0]->next_at;
+}
+
+static enum rc
+sign_as(struct notice *t, const struct dlv_submit *m, struct str domain,
+    struct str *out)
+{
+	const struct sgn_message in = {
+		.domain = domain,
+		.inline_data = m->inline_data,
+		.fd = m->fd,
+		.size = m->size,
+	};
+
+	return sgn_sign(t->d->signer, t->a, &in, deadline_in(SIGN_MS), out);
+}
+
+/* RC_TEMP: later. */
+static enum rc
+sign(struct notice *t, struct dlv_submit *m)
+{
+	const struct conf *c = t->conf;
+	struct str host = str_c(c->hostname);
+	enum rc rc;
+
+	if (t->d->signer == NULL || c->dkim_dir[0] == '\0')
+		return RC_OK;
+	rc = sign_as(t, m, host, &m->edits);
+	for (size_t i = 0; rc == RC_NOENT && i < c->domains.n; i++) {
+		struct str domain = str_c(c->domains.v[i]);
+
+		if (host.n > domain.n && host.p[host.n - domain.n - 1] == '.' &&
+		    str_ieq(str_from(host, host.n - domain.n), domain))
+			rc = sign_as(t, m, domain, &m->edits);
+	}
+	if (rc == RC_OK || rc == RC_NOENT)
+		return RC_OK;
+	log_warn(
+	    t->log, "notice.unsigned", KVC("rc", rc_name(rc)), KV("to", t->to));
+	return rc != RC_BAD &&
+		       t->now < due_since(t) + (int64_t)c->queue_retry_max_s
+		   ? RC_TEMP
+		   : RC_OK;
+}
+
 static enum rc
 submit(struct notice *t, const struct dlv_rcpt *to)
 {
@@ -245,6 +304,9 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 	if (text.n <= STORE_INLINE_MAX)
 		m.inline_data = buf_str(&text);
 	else if ((m.fd = fd = fd_sealed("notice", buf_str(&text))) < 0)
+		return RC_TEMP;
+	/* What stays here needs no signature. */
+	if (to->kind != DIR_USER && sign(t, &m) != RC_OK)
 		return RC_TEMP;
 	return dlv_submit_own(t->d, t->log, &m);
 }

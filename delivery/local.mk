@@ -27,5 +27,6 @@ dist_man_MANS += doc/gatepost-delivery.8
 gplibexec_PROGRAMS += gatepost-delivery
 gatepost_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 gatepost_delivery_SOURCES = %D%/main.c
-gatepost_delivery_LDADD = libdelivery.a libremclient.a libdirclient.a \
-	libtrkclient.a $(STORE_LIBS) libmail.a $(CONF_LIBS) $(JANSSON_LIBS)
+gatepost_delivery_LDADD = libdelivery.a libremclient.a libsgnclient.a \
+	libdirclient.a libtrkclient.a $(STORE_LIBS) libmail.a $(CONF_LIBS) \
+	$(JANSSON_LIBS)

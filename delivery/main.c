@@ -12,6 +12,7 @@
 
 #define STORE_CONNS 8u
 #define REM_CONNS   4u
+#define SGN_CONNS   1u
 #define RPC_CONNS   256u
 #define CHECK_MS    5000
 
@@ -147,6 +148,7 @@ on_stop(void *ctx, struct deadline dl)
 	if (!dlv_queue_stop(&d->queue, dl) || deadline_over(dl) || dm->checking)
 		_exit(0);
 	rem_client_free(&d->remote);
+	sgn_client_free(&d->signer);
 	store_client_free(&d->store);
 	dir_client_free(&d->dir);
 	store_reader_close(&d->reader);
@@ -183,6 +185,8 @@ start(struct daemon *dm)
 	    MAX(p->conf->workers / 2, 1u));
 	d->remote =
 	    rem_client_new(d->log, proc_ipc_path(p, "remote"), REM_CONNS);
+	d->signer =
+	    sgn_client_new(d->log, proc_ipc_path(p, "signer"), SGN_CONNS);
 	if (store_reader_open(d->log, p->conf->data_dir, &d->reader) != RC_OK)
 		panic("no reader");
 	if (p->conf->track)

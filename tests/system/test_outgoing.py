@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+import dkim
 import pytest
 
 from rig import ldif
@@ -267,6 +268,28 @@ def test_machines_of_ours_send_like_people(tmp_path, sink):
         assert head["DKIM-Signature"] and head["Date"] and head["Message-ID"]
         assert head["Authentication-Results"] is None
         assert "d=%s;" % ldif.MAIL in "".join(head["DKIM-Signature"].split())
+    finally:
+        g.close()
+
+
+def test_notices_that_leave_are_signed(tmp_path, sink):
+    sink.on("rcpt", "550 5.1.1 no", match="no@")
+    g = outgoing(tmp_path, sink, relay_networks=["127.0.0.1"],
+                 hostname="gw." + ldif.MAIL)
+    try:
+        g.cli("dkim", "new", ldif.MAIL)
+        records = {k["name"]: k["record"].encode() for k in
+                   g.cli_json("dkim", "show", ldif.MAIL)["keys"]}
+        g.start()
+        with g.smtp() as c:
+            c.deliver("joe@example.net", ["no@example.net"],
+                      message("joe@example.net", "no@example.net", "x"))
+        m, = sink.wait(1)
+        assert m.sender == "" and m.rcpts == ["joe@example.net"]
+        assert b"From: Mail system at gw." in m.data
+        assert dkim.verify(m.data, dnsfunc=lambda name, timeout=5:
+                           records.get(name.decode().rstrip(".")))
+        emptied(g)
     finally:
         g.close()
 

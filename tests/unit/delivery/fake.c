@@ -4,6 +4,7 @@ static const char *const fake_domains[] = { "example.org" };
 
 const struct conf fake_conf = {
 	.hostname = "mail.example.org",
+	.dkim_dir = "",
 	.postmaster = "postmaster@example.org",
 	.domains = { fake_domains, COUNT(fake_domains) },
 	.memory_body_max = 1u << 20,

@@ -122,3 +122,18 @@ rem_send_start(struct rem_client *r, const struct rem_message *in,
 	if (!silent)
 		fake_rem_answer(r, i, rc);
 }
+
+enum rc
+sgn_sign(struct sgn_client *s, struct arena *a, const struct sgn_message *in,
+    struct deadline dl, struct str *out)
+{
+	(void)dl;
+	s->asked++;
+	assert_true(in->size > 0);
+	if (s->rc != RC_OK)
+		return s->rc;
+	if (!str_ieq(in->domain, str_c(s->domain)))
+		return RC_NOENT;
+	*out = str_fmt(a, "DKIM-Signature: d=%.*s\r\n", STRF(in->domain));
+	return RC_OK;
+}

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "delivery/rem_client.h"
+#include "policy/sgn_client.h"
 
 #define FAKE_SENDS 64u
 
@@ -32,6 +33,13 @@ struct rem_client {
 	unsigned mute; /* so many are answered RC_TEMP first */
 	struct fake_sent sent[FAKE_SENDS];
 	size_t nsent;
+};
+
+/* A signer that has the key of one domain, or none. */
+struct sgn_client {
+	enum rc rc;
+	const char *domain;
+	_Atomic unsigned asked;
 };
 
 void fake_rem_init(struct rem_client *r);

@@ -15,6 +15,7 @@ struct test {
 	struct store_client store;
 	struct dir_client dir;
 	struct rem_client rem;
+	struct sgn_client signer;
 	struct arena a;
 };
 
@@ -217,6 +218,64 @@ notices_follow_notify(void **state)
 					str_c(rows[i].says)) < t.store.body.n);
 			CHECK_STR(t.store.first_queued, STR("joe@example.net"));
 		}
+		end(&t);
+	}
+}
+
+static bool
+signer_asked(struct test *t)
+{
+	return t->signer.asked > 0;
+}
+
+/*
+ * A signer that is down makes it wait, for an hour at most; then it goes as it
+ * is.
+ */
+static void
+notices_are_signed(void **state)
+{
+	static const struct {
+		enum rc rc;
+		const char *domain; /* that there is a key of */
+		int64_t age;
+		bool sent;
+		const char *edits;
+	} rows[] = {
+		{ RC_OK, "mail.example.org", 0, true,
+		    "DKIM-Signature: d=mail.example.org\r\n" },
+		{ RC_OK, "example.org", 0, true,
+		    "DKIM-Signature: d=example.org\r\n" },
+		{ RC_OK, "example.net", 0, true, "" },
+		{ RC_BAD, "", 0, true, "" },
+		{ RC_TEMP, "", 0, false, "" },
+		{ RC_DENY, "", 3500, false, "" },
+		{ RC_TEMP, "", 3700, true, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct dlv_entry e = { .action = DLV_FAILED };
+		struct store_queued *q;
+		struct test t;
+
+		begin(&t);
+		t.conf.dkim_dir = "/x";
+		t.d.signer = &t.signer;
+		t.signer.rc = rows[i].rc;
+		t.signer.domain = rows[i].domain;
+		q = message(&t, "a1", "no@example.net", &e);
+		q->state = DLV_DONE;
+		q->next_at = now_unix() - rows[i].age;
+		t.d.queue = dlv_queue_start(&t.d);
+		assert_true(
+		    becomes(&t, rows[i].sent ? nothing_left : signer_asked));
+		assert_true(dlv_queue_stop(&t.d.queue, deadline_in(10000)));
+		assert_true(signer_asked(&t));
+		assert_int_equal(t.store.submits, rows[i].sent);
+		assert_int_equal(fake_store_entries(&t.store), !rows[i].sent);
+		if (rows[i].sent)
+			CHECK_STR(t.store.edits, str_c(rows[i].edits));
 		end(&t);
 	}
 }
@@ -485,6 +544,7 @@ main(void)
 		cmocka_unit_test(recipients_of_a_domain_go_together),
 		cmocka_unit_test(what_was_not_taken_waits),
 		cmocka_unit_test(notices_follow_notify),
+		cmocka_unit_test(notices_are_signed),
 		cmocka_unit_test(a_failed_notice_goes_to_the_postmaster),
 		cmocka_unit_test(too_old_is_given_up),
 		cmocka_unit_test(the_sender_is_told_once_that_it_is_late),
