@@ -47,6 +47,26 @@ copy_smart_hosts(struct rem_conf *out, const struct conf *c)
 			out->nsmart++;
 }
 
+/*
+ * The UNIX sockets that somebody wrote into routes, and no others: a hop comes
+ * from delivery, and what it says must not make us speak to any socket here.
+ */
+static void
+copy_paths(struct rem_conf *out, const struct conf *c)
+{
+	struct str *v = arena_calloc(&out->a, c->routes.n, sizeof(*v));
+
+	out->paths = v;
+	for (size_t i = 0; i < c->routes.n; i++) {
+		struct conf_route route;
+
+		if (conf_route_parse(str_c(c->routes.v[i]), &route) == RC_OK &&
+		    str_cut_prefix(&route.hop, STR("lmtp:")) &&
+		    route.hop.p[0] == '/')
+			v[out->npaths++] = str_dup(&out->a, route.hop);
+	}
+}
+
 static struct rem_conf *
 make_conf(const struct daemon *dm, const struct conf *c)
 {
@@ -59,6 +79,7 @@ make_conf(const struct daemon *dm, const struct conf *c)
 	out->private_ok = c->outbound_private;
 	out->max_conns = c->outbound_connections;
 	copy_smart_hosts(out, c);
+	copy_paths(out, c);
 	out->user = str_dup(&out->a, str_c(c->smart_host_user));
 	out->password = str_dup(&out->a, dm->password);
 	out->smart_tls = (enum rem_smart_tls)c->smart_host_tls;

@@ -11,6 +11,7 @@ import pytest
 
 from rig import ldif
 from rig.proc import wait_until
+from rig.remote import Remote
 from rig.sink import DROP, STALL, Sink
 from rig.smtp import message
 from setups import arrives, on_ldif, unique
@@ -131,6 +132,32 @@ def test_both_worlds_in_one_message(gp, sink):
     submit(gp, ["joe@example.net", "ben@" + ldif.MAIL], subject)
     sink.wait(1)
     assert arrives(gp, "ben", PW, subject) == 1
+
+
+def test_a_unix_socket_as_the_next_hop(tmp_path):
+    """LMTP: a reply for each; only sockets of routes, also after a reload."""
+    g = on_ldif(tmp_path)
+    with Sink(path=g.folder + "/one", lmtp=True) as one, \
+            Sink(path=g.folder + "/two", lmtp=True) as two:
+        try:
+            g.write_conf(routes=["one.example=" + one.hop])
+            g.start()
+            one.on("rcpt", "550 5.1.1 no", match="jim@")
+            submit(g, ["joe@one.example", "jim@one.example"], unique("unix"))
+            m, = one.wait(1)
+            assert m.rcpts == ["joe@one.example"]
+            assert "jim@one.example" in notice(g).as_string()
+            with Remote(g) as r:
+                assert r.send(two.hop, ["x@two.example"]).rc != "ok"
+            assert two.commands == []
+            g.write_conf(routes=["one.example=" + one.hop,
+                                 "two.example=" + two.hop])
+            g.reload()
+            submit(g, "joe@two.example", unique("unix"))
+            assert two.wait(1)[0].rcpts == ["joe@two.example"]
+            emptied(g)
+        finally:
+            g.close()
 
 
 # ---- what goes wrong there
