@@ -49,6 +49,8 @@ struct dlv {
 	const char *spool_dir;
 	_Atomic uint64_t body_memory; /* of memfds in use */
 	struct trk_client *trk;       /* NULL: nothing is tracked */
+	_Atomic uint64_t fresh_bytes; /* dlv_fresh.h */
+	_Atomic unsigned fresh;
 	struct dlv_queue *queue;
 	struct inflight *inflight;
 	int64_t started_ns;

@@ -5,7 +5,8 @@
  *
  * A message is read again after each of its jobs, unless that job has removed
  * the last entry: what the store says is what is scheduled.  A new message is
- * sent with what was read, without reading it twice.
+ * sent with what was committed (dlv_fresh.h) or else with what was read,
+ * without reading it twice.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@
 #include <utlist.h>
 
 #include "delivery/dlv.h"
+#include "delivery/dlv_fresh.h"
 #include "delivery/dlv_retry.h"
 #include "delivery/dlv_sched.h"
 #include "delivery/dlv_send.h"
@@ -27,6 +29,7 @@
 #define RELOAD_MAX_S 30
 #define LOOK_MS      10000 /* the store gave no answer */
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
+#define FRESH_JOBS   20u   /* of one message at once */
 
 struct dlv_queue {
 	struct dlv *d;
@@ -39,6 +42,7 @@ struct dlv_queue {
 	int64_t reload_wait;
 	struct dlv_sched sched;
 	struct dlv_send *outcomes; /* to be committed */
+	struct dlv_fresh *fresh;   /* to be sent for the first time */
 	unsigned mute;             /* times in a row that remote said nothing */
 };
 
@@ -54,6 +58,15 @@ dlv_queue_poke(struct dlv_queue *q, struct str message_id)
 	if (m == NULL)
 		m = dlv_sched_add(&q->sched, message_id);
 	dlv_sched_look(&q->sched, m);
+	pthread_cond_signal(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+}
+
+void
+dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f)
+{
+	pthread_mutex_lock(&q->lock);
+	DL_APPEND(q->fresh, f);
 	pthread_cond_signal(&q->changed);
 	pthread_mutex_unlock(&q->lock);
 }
@@ -242,14 +255,14 @@ take_at_once(struct dlv_queue *q, struct dlv_message *m)
 /* With the lock; gives it away. */
 static void
 send_begin(struct dlv_queue *q, struct dlv_job *j, struct arena *a,
-    const struct store_queue_item *item)
+    const struct store_queue_item *item, struct dlv_fresh *fresh)
 {
 	struct str id = str_n(j->m->id, j->m->id_n);
 	struct str hop = str_n(j->place->hop, j->place->hop_n);
 	int64_t again;
 
 	pthread_mutex_unlock(&q->lock);
-	if (dlv_send_begin(q->d, j, id, hop, a, item, &again)) {
+	if (dlv_send_begin(q->d, j, id, hop, a, item, fresh, &again)) {
 		/* It may be over by now: *j must not be touched. */
 		pthread_mutex_lock(&q->lock);
 		return;
@@ -293,9 +306,39 @@ look(struct dlv_queue *q, struct dlv_message *m)
 		if (m->changed)
 			settle(q, m, false);
 		else if ((j = take_at_once(q, m)) != NULL)
-			send_begin(q, j, &a, &item);
+			send_begin(q, j, &a, &item, NULL);
 	}
 	conf_unref(&conf);
+}
+
+/*
+ * A new message: the tries that may begin now are claimed at once, because the
+ * message may be gone as soon as one of them has ended.  With the lock, gives
+ * it away.
+ */
+static void
+begin_fresh(struct dlv_queue *q, struct dlv_fresh *f)
+{
+	const struct conf *conf = dlv_conf(q->d);
+	struct str id = f->item.message_id;
+	struct dlv_message *m = dlv_sched_find(&q->sched, id);
+	struct dlv_job *job[FRESH_JOBS];
+	size_t n = 0;
+
+	DL_DELETE(q->fresh, f);
+	if (m != NULL) {
+		/* The queue was read just now, or somebody has asked for it. */
+		dlv_sched_look(&q->sched, m);
+	} else {
+		m = dlv_sched_add(&q->sched, id);
+		note(q, m, conf, &f->item);
+		while (n < COUNT(job) && (job[n] = take_at_once(q, m)) != NULL)
+			n++;
+	}
+	for (size_t i = 0; i < n; i++)
+		send_begin(q, job[i], NULL, NULL, f);
+	conf_unref(&conf);
+	dlv_fresh_unref(&f);
 }
 
 /* What is to be done in this house; with the lock, gives it away. */
@@ -433,6 +476,8 @@ turn(struct dlv_queue *q)
 
 	if (s != NULL) {
 		take_up(q, s);
+	} else if (q->fresh != NULL) {
+		begin_fresh(q, q->fresh);
 	} else if (!q->loading && q->reload_at <= now / 1000) {
 		reload(q);
 	} else if ((m = dlv_sched_take_look(&q->sched)) != NULL) {
@@ -441,7 +486,7 @@ turn(struct dlv_queue *q)
 		if (j->place == q->sched.house)
 			work_here(q, j);
 		else
-			send_begin(q, j, NULL, NULL);
+			send_begin(q, j, NULL, NULL, NULL);
 	} else {
 		int64_t reload_at = q->reload_at == DLV_NEVER || q->loading
 					? DLV_NEVER
@@ -518,6 +563,12 @@ dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 		DL_DELETE(q->outcomes, s);
 		dlv_sched_done(&q->sched, s->job, 0);
 		dlv_send_free(&s);
+	}
+	while (q->fresh != NULL) {
+		struct dlv_fresh *f = q->fresh;
+
+		DL_DELETE(q->fresh, f);
+		dlv_fresh_unref(&f);
 	}
 	sending = q->sched.running > 0;
 	pthread_mutex_unlock(&q->lock);

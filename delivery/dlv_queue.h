@@ -22,12 +22,15 @@
 struct dlv;
 struct dlv_queue;
 struct dlv_send;
+struct dlv_fresh;
 
 struct dlv_queue *dlv_queue_start(struct dlv *d);
 /* False: a thread or a try is not done by then and still uses *d. */
 bool dlv_queue_stop(struct dlv_queue **q, struct deadline dl);
 /* Look at this message as soon as possible: it is new or was changed. */
 void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
+/* The same with what is known of a new one; takes the reference. */
+void dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f);
 /* Read the whole queue again: we may not know all of it. */
 void dlv_queue_reload(struct dlv_queue *q);
 /* RC_TEMP when n more entries do not fit. */

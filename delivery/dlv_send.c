@@ -362,13 +362,17 @@ prepare(struct dlv_send *s, const struct conf *conf, bool has_item,
 	rc = s->n == 0 ? RC_NOENT : follow(s);
 	if (rc != RC_OK)
 		return rc;
+	if (s->fresh != NULL) {
+		s->body = s->fresh->body;
+		return RC_OK;
+	}
 	return dlv_body_open(s->d, &s->a, &s->item, &s->body);
 }
 
 bool
 dlv_send_begin(struct dlv *d, struct dlv_job *job, struct str message_id,
     struct str hop, struct arena *a, const struct store_queue_item *item,
-    int64_t *out_again)
+    struct dlv_fresh *fresh, int64_t *out_again)
 {
 	struct dlv_send *s = xcalloc(1, sizeof(*s));
 	const struct conf *conf;
@@ -381,11 +385,14 @@ dlv_send_begin(struct dlv *d, struct dlv_job *job, struct str message_id,
 		s->a = *a;
 		*a = (struct arena){ 0 };
 		s->item = *item;
+	} else if (fresh != NULL) {
+		s->fresh = dlv_fresh_ref(fresh);
+		s->item = fresh->item;
 	}
 	s->hop = str_dup(&s->a, hop);
 	s->log = log_with(d->log, "qid", str_dup(&s->a, message_id));
 	conf = dlv_conf(d);
-	rc = prepare(s, conf, item != NULL, message_id);
+	rc = prepare(s, conf, item != NULL || fresh != NULL, message_id);
 	if (rc == RC_OK)
 		start(s, conf);
 	conf_unref(&conf);
@@ -474,7 +481,9 @@ dlv_send_free(struct dlv_send **sp)
 	if (s == NULL)
 		return;
 	*sp = NULL;
-	dlv_body_close(s->d, &s->body);
+	if (s->fresh == NULL)
+		dlv_body_close(s->d, &s->body);
+	dlv_fresh_unref(&s->fresh);
 	a = s->a;
 	xfree(s);
 	arena_free(&a);

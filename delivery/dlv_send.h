@@ -17,6 +17,7 @@
 #define DLV_SEND_H
 
 #include "delivery/dlv_body.h"
+#include "delivery/dlv_fresh.h"
 #include "delivery/dlv_plan.h"
 
 struct dlv_job;
@@ -31,6 +32,7 @@ struct dlv_send {
 	const struct store_queued **q; /* those that are tried */
 	size_t n;
 	struct dlv_body body;
+	struct dlv_fresh *fresh; /* what the item and body live in, or NULL */
 	/* What remote said. */
 	enum rc rc;
 	struct rem_outcome out;
@@ -58,13 +60,15 @@ struct store_queue_update dlv_send_result(struct dlv_plan *p,
     size_t n, struct str hop, const struct rem_outcome *out);
 
 /*
- * Read it (unless `item` is given, in arena *a, which is taken over) and hand
- * it to remote.  False: there was nothing to send, or it cannot be read now
+ * Read it (unless `item` is given, in arena *a, which is taken over, or
+ * `fresh`, with its body) and hand it to remote.  False: there was nothing to
+ * send, or it cannot be read now
  * (*out_again: unix milliseconds to look again, 0 at once).
  */
 MUST_CHECK bool dlv_send_begin(struct dlv *d, struct dlv_job *job,
     struct str message_id, struct str hop, struct arena *a,
-    const struct store_queue_item *item, int64_t *out_again);
+    const struct store_queue_item *item, struct dlv_fresh *fresh,
+    int64_t *out_again);
 /* After remote has answered, and again after each failed commit. */
 void dlv_send_commit(struct dlv_send *s);
 void dlv_send_free(struct dlv_send **s);

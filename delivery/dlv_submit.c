@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "delivery/dlv.h"
+#include "delivery/dlv_fresh.h"
 #include "delivery/dlv_route.h"
 #include "delivery/dlv_track.h"
 #include "delivery/dlv_wire.h"
@@ -27,7 +28,21 @@ struct job {
 	uint64_t nto, delivered, queued;
 	struct dlv_work work;
 	struct dlv_track *track;
+	struct dlv_fresh *fresh;
 };
+
+/* The queue has a new message. */
+static void
+announce(struct job *j, const struct store_submitted *out)
+{
+	if (j->fresh == NULL || out->first_entry == 0) {
+		dlv_queue_poke(j->d->queue, out->message_id);
+		return;
+	}
+	dlv_fresh_name(j->fresh, out->message_id, out->first_entry);
+	dlv_queue_fresh(j->d->queue, j->fresh);
+	j->fresh = NULL;
+}
 
 /* Runs on the store client's thread. */
 static void
@@ -45,10 +60,11 @@ on_commit(void *arg, enum rc rc, const struct store_submitted *out)
 		c->repeated += out->repeated;
 		c->delivered += out->repeated ? 0 : j->delivered;
 		c->queued += out->repeated ? 0 : j->queued;
-		if (j->queued > 0)
-			dlv_queue_poke(j->d->queue, out->message_id);
+		/* Told before a try can be. */
 		if (!out->repeated)
 			dlv_track_tell(j->d, j->track, out->message_id);
+		if (j->queued > 0)
+			announce(j, out);
 		log_info(&j->log, "submit.done", KV("qid", out->message_id),
 		    KV("from", j->from), KV("to", j->first),
 		    KVU("rcpts", j->nto), KVU("delivered", j->delivered),
@@ -63,6 +79,7 @@ on_commit(void *arg, enum rc rc, const struct store_submitted *out)
 		    KV("from", j->from), KV("to", j->first));
 		rc = RC_TEMP;
 	}
+	dlv_fresh_unref(&j->fresh);
 	rpcd_reply(j->r, rc);
 }
 
@@ -155,6 +172,8 @@ run(struct job *j, const struct conf *conf, const struct dlv_submit *m)
 	j->nto = m->nto;
 	j->delivered = p.nto;
 	j->queued = p.nqueue;
+	if (p.nqueue > 0)
+		j->fresh = dlv_fresh_new(j->d, m, &p);
 	const struct store_submit in = store_request(m, &p, &meta);
 
 	dlv_poison_end(j->d, &j->work);

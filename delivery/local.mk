@@ -6,6 +6,7 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_wire.h %D%/dlv_wire.c \
 	%D%/dlv_body.h %D%/dlv_body.c \
 	%D%/dlv_entry.h %D%/dlv_entry.c \
+	%D%/dlv_fresh.h %D%/dlv_fresh.c \
 	%D%/dlv_people.h %D%/dlv_people.c \
 	%D%/dlv_plan.h %D%/dlv_plan.c \
 	%D%/dlv_poison.h %D%/dlv_poison.c \

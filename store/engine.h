@@ -94,6 +94,7 @@ struct engine_result {
 	unsigned char body[BODY_ID];
 	uint64_t mailbox; /* CREATE; SUBMIT: of the first delivery */
 	uint32_t uid;     /* of the first delivery */
+	uint64_t entry;   /* SUBMIT: the first queue entry */
 	uint64_t modseq;
 	struct uid_set modified; /* FLAGS */
 	struct store_copied copied;

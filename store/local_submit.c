@@ -348,6 +348,8 @@ plan_submit(struct plan *p)
 		rc = put_envelope(p, s, &msg);
 	if (rc == RC_OK)
 		rc = put_deliveries(p, s, &msg, t);
+	if (rc == RC_OK && s->nset > 0)
+		p->in->out.entry = p->ap.info->next_entry;
 	if (rc == RC_OK)
 		rc = put_entries(p, b->id, s->set, s->nset);
 	seal_wipe(msg.key, SEAL_KEY);

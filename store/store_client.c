@@ -80,7 +80,7 @@ store_submit(struct store_client *s, struct arena *a,
 	if (rc != RC_OK)
 		return rc;
 	*out = (struct store_submitted){ str_dup(a, got.message_id),
-		got.repeated };
+		got.repeated, got.first_entry };
 	return RC_OK;
 }
 

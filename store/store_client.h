@@ -94,6 +94,8 @@ struct store_submit {
 struct store_submitted {
 	struct str message_id; /* store's body id, hex; the "queue id" */
 	bool repeated;         /* op_id was known: nothing was done again */
+	/* The id of the first of `queue`, the others count up; 0: unknown. */
+	uint64_t first_entry;
 };
 
 MUST_CHECK enum rc store_submit(struct store_client *s, struct arena *a,

@@ -60,7 +60,8 @@ done_plain(struct engine_intent *in, enum rc rc)
 static void
 put_submitted(struct rpcd_req *r, const struct engine_result *out)
 {
-	struct store_submitted x = { .repeated = out->repeated };
+	struct store_submitted x = { .repeated = out->repeated,
+		.first_entry = out->entry };
 
 	x.message_id = str_hex(&r->a, str_n(out->body, sizeof(out->body)));
 	wire_put_submitted(&r->out, &x);

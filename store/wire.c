@@ -311,13 +311,16 @@ wire_put_submitted(struct ipc_msg *m, const struct store_submitted *x)
 {
 	ipc_put_str(m, "message_id", x->message_id);
 	ipc_put_u64(m, "repeated", x->repeated);
+	ipc_put_u64(m, "first_entry", x->first_entry);
 }
 
 enum rc
 wire_get_submitted(struct ipc_in *in, struct store_submitted *out)
 {
-	return done(in, get_str(in, "message_id", &out->message_id) &&
-			    get_bool(in, "repeated", &out->repeated));
+	return done(
+	    in, get_str(in, "message_id", &out->message_id) &&
+		    get_bool(in, "repeated", &out->repeated) &&
+		    ipc_get_u64(in, "first_entry", &out->first_entry) == RC_OK);
 }
 
 void

@@ -128,7 +128,8 @@ store_submit(struct store_client *s, struct arena *a,
 void
 fake_store_commit(struct store_client *s, enum rc rc)
 {
-	const struct store_submitted out = { .message_id = STR("cafe") };
+	const struct store_submitted out = { .message_id = STR("cafe"),
+		.first_entry = s->first_entry };
 
 	s->done(s->arg, rc, rc == RC_OK ? &out : NULL);
 }

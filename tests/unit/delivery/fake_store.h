@@ -27,6 +27,7 @@ struct store_client {
 	unsigned submits;
 	struct str op_id, meta, body, edits, prefix;
 	size_t nto, nqueue;
+	uint64_t first_entry;    /* what the answer says */
 	struct str first_queued; /* address of the first entry */
 	struct str first_to;     /* account of the first copy */
 	bool has_fd;

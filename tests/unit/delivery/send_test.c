@@ -143,6 +143,44 @@ foreign_mail_is_sent_and_gone(void **state)
 	end(&t);
 }
 
+/* The first try asks the store for nothing: it would say something else. */
+static void
+a_new_message_is_sent_from_what_is_at_hand(void **state)
+{
+	struct store_queued *q;
+	struct dlv_fresh *f;
+	struct dlv_plan p;
+	struct test t;
+	const struct dlv_submit m = { .from = STR("joe@example.net"),
+		.inline_data = STR("at hand"),
+		.fd = -1,
+		.size = 7 };
+
+	(void)state;
+	begin(&t);
+	q = message(&t, "a1", "ok@example.net", NULL);
+	another(&t, "ok@other.example");
+	t.store.item[0].nentries = 0; /* not there yet */
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	p = (struct dlv_plan){ .queue = q, .nqueue = 2, .now = now_unix() };
+	f = dlv_fresh_new(&t.d, &m, &p);
+	assert_non_null(f);
+	dlv_fresh_name(f, STR("a1"), 1);
+	pthread_mutex_lock(&t.store.lock);
+	t.store.item[0].nentries = 2;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_fresh(t.d.queue, f);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 2);
+	CHECK_STR(t.rem.sent[0].body, STR("at hand"));
+	CHECK_STR(t.rem.sent[1].body, STR("at hand"));
+	assert_true(dlv_queue_stop(&t.d.queue, deadline_in(10000)));
+	assert_int_equal(t.d.fresh, 0);
+	assert_int_equal(t.d.fresh_bytes, 0);
+	end(&t);
+}
+
 static void
 recipients_of_a_domain_go_together(void **state)
 {
@@ -541,6 +579,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(foreign_mail_is_sent_and_gone),
+		cmocka_unit_test(a_new_message_is_sent_from_what_is_at_hand),
 		cmocka_unit_test(recipients_of_a_domain_go_together),
 		cmocka_unit_test(what_was_not_taken_waits),
 		cmocka_unit_test(notices_follow_notify),

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "delivery/dlv.h"
+#include "delivery/dlv_fresh.h"
 #include "delivery/dlv_scan.h"
 #include "delivery/dlv_wire.h"
 #include "mail/addr.h"
@@ -41,6 +42,16 @@ dlv_queue_poke(struct dlv_queue *q, struct str message_id)
 	(void)q;
 	CHECK_STR(message_id, STR("cafe"));
 	pokes++;
+}
+
+static struct dlv_fresh *fresh;
+
+void
+dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f)
+{
+	(void)q;
+	assert_null(fresh);
+	fresh = f;
 }
 
 void
@@ -570,6 +581,70 @@ gateways_may_not_touch_the_queue(void **state)
 	}
 }
 
+/* It goes out from the bytes at hand, if there is something to send now. */
+static void
+what_leaves_is_kept_for_its_first_try(void **state)
+{
+	static const struct {
+		bool foreign, has_fd;
+		uint64_t first, used;
+		bool kept;
+	} rows[] = {
+		{ true, false, 7, 0, true },
+		{ true, true, 7, 0, true },
+		{ true, false, 0, 0, false }, /* an earlier commit's */
+		{ true, false, 7, DLV_FRESH_BYTES, false },
+		{ false, false, 7, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_FD fd = -1;
+		char text[sizeof(BODY) - 1];
+		struct test t;
+		enum rc rc;
+
+		begin(&t);
+		t.store.first_entry = rows[i].first;
+		t.d.fresh_bytes = rows[i].used;
+		t.dir.down = !rows[i].foreign;
+		t.to[0].address = STR("joe@example.net");
+		t.to[0].kind = DIR_ELSEWHERE;
+		t.to[0].dir_id = STR("");
+		if (!rows[i].foreign) {
+			t.to[0] = (struct dlv_rcpt){ STR("team@example.org"),
+				DIR_GROUP, STR(TEAM) };
+		}
+		if (rows[i].has_fd) {
+			t.in.fd = fd = fd_sealed("body", STR(BODY));
+			t.in.inline_data = STR("");
+		}
+		assert_int_equal(submit(&t, &rc), RPCD_LATER);
+		assert_int_equal(t.store.nqueue, 1);
+		fake_store_commit(&t.store, RC_OK);
+		assert_int_equal(pokes, !rows[i].kept);
+		assert_int_equal(fresh != NULL, rows[i].kept);
+		if (fresh != NULL) {
+			CHECK_STR(fresh->item.message_id, STR("cafe"));
+			assert_int_equal(fresh->item.entries[0].id, 7);
+			CHECK_STR(fresh->item.entries[0].rcpt,
+			    STR("joe@example.net"));
+			if (rows[i].has_fd) {
+				assert_int_equal(fd_pread_all(fresh->body.fd,
+						     text, sizeof(text), 0),
+				    RC_OK);
+				CHECK_STR(str_n(text, sizeof(text)), STR(BODY));
+			} else {
+				CHECK_STR(fresh->body.inline_data, STR(BODY));
+			}
+		}
+		dlv_fresh_unref(&fresh);
+		assert_int_equal(t.d.fresh, 0);
+		assert_int_equal(t.d.fresh_bytes, rows[i].used);
+		end(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -586,6 +661,7 @@ main(void)
 		cmocka_unit_test(another_message_is_not_poison),
 		cmocka_unit_test(poison_is_forgiven_after_a_quiet_hour),
 		cmocka_unit_test(gateways_may_not_touch_the_queue),
+		cmocka_unit_test(what_leaves_is_kept_for_its_first_try),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
