@@ -170,7 +170,8 @@ def test_success_out(peers, name):
            rcpt=" NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+2Bx@a.test")
     r, = report_in_inbox(gp, "ann", who)
     assert r.rcpt["Action"] in ("delivered", "relayed")
-    assert r.first["Original-Envelope-Id"] == "QQ+1"
+    # Exim does not decode it
+    assert r.first["Original-Envelope-Id"] in ("QQ+1", "QQ+2B1")
     assert "o+x@a.test" in r.rcpt["Original-Recipient"].replace("+2B", "+")
 
 
