@@ -83,6 +83,7 @@ class Gatepost:
             "dkim_dir": self._path("dkim"),
             "segment_mb": 16, "free_space_mb": 16, "index_gb": 1,
             "policy": False,  # a test without a DNS would wait for one
+            "dns_servers": ["127.0.0.1@1"],  # nobody: no test asks outside
         }
         for name, port in self.ports.items():
             self.settings["listen_" + name] = [
