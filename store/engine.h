@@ -190,6 +190,8 @@ struct engine_ops {
 	 * can be copied up to the position given at its beginning.  Counted.
 	 */
 	enum rc (*pin)(struct engine *e, bool on, struct engine_position *out);
+	/* Free space below which no new mail is taken, from now on. */
+	void (*set_floor)(struct engine *e, uint64_t bytes);
 	/* Now and then, and after a reader died. */
 	void (*tend)(struct engine *e);
 	void (*close)(struct engine **e);

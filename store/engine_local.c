@@ -53,6 +53,14 @@ local_stats(struct engine *e, struct engine_stats *out)
 }
 
 static void
+local_set_floor(struct engine *e, uint64_t bytes)
+{
+	struct local *l = (struct local *)e;
+
+	atomic_store(&l->floor_bytes, bytes);
+}
+
+static void
 local_tend(struct engine *e)
 {
 	struct local *l = (struct local *)e;
@@ -112,6 +120,7 @@ static const struct engine_ops ops = {
 	.compact = local_compact,
 	.upkeep = local_upkeep,
 	.pin = local_pin,
+	.set_floor = local_set_floor,
 	.tend = local_tend,
 	.close = local_close,
 };
@@ -384,6 +393,7 @@ engine_local_open(
 	l->base.ops = &ops;
 	l->log = *log;
 	l->conf = *conf;
+	l->floor_bytes = conf->floor_bytes;
 	l->dir = xmalloc(n);
 	memcpy(l->dir, conf->dir, n);
 	l->lock_fd = -1;

@@ -90,7 +90,7 @@ struct local {
 	_Atomic uint64_t tail_pos;
 	struct compact *compact;
 	atomic_uint_fast64_t commits, intents, index_commits, rolls;
-	_Atomic uint64_t free_bytes;
+	_Atomic uint64_t free_bytes, floor_bytes;
 	_Atomic uint64_t ops_committed; /* ids below this one are durable */
 	pthread_mutex_t op_lock;        /* guards ops */
 	struct local_op *ops;

@@ -71,6 +71,7 @@ check_space(struct local *l)
 {
 	struct statvfs st;
 	int64_t now = now_ns();
+	uint64_t floor = atomic_load(&l->floor_bytes);
 	bool full;
 
 	if (now < l->space_at_ns + SPACE_NS)
@@ -80,11 +81,11 @@ check_space(struct local *l)
 		return;
 	atomic_store(&l->free_bytes, (uint64_t)st.f_bavail * st.f_frsize);
 	full = ix_full(&l->ix);
-	if (full || atomic_load(&l->free_bytes) < l->conf.floor_bytes) {
+	if (full || atomic_load(&l->free_bytes) < floor) {
 		if (!atomic_exchange(&l->below_floor, true))
 			log_error(&l->log, "store.space",
 			    KVU("free", atomic_load(&l->free_bytes)),
-			    KVU("floor", l->conf.floor_bytes),
+			    KVU("floor", floor),
 			    KVC("index", full ? "full" : "good"),
 			    KVC("consequence", "no new mail"));
 	} else if (atomic_exchange(&l->below_floor, false)) {

@@ -56,6 +56,16 @@ on_check(void *ctx, struct ipc_msg *out)
 }
 
 static void
+on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
+{
+	struct main *m = ctx;
+
+	(void)in;
+	m->engine->ops->set_floor(
+	    m->engine, (uint64_t)conf->free_space_mb << 20);
+}
+
+static void
 on_stop(void *ctx, struct deadline dl)
 {
 	struct main *m = ctx;
@@ -144,7 +154,8 @@ main(int argc, char **argv)
 		.nuids = nuids,
 		.key_uid = key_uid,
 		.queue_key_uid = queue_key_uid });
-	return proc_run(p, &(struct proc_hooks){ .status = on_status,
+	return proc_run(p, &(struct proc_hooks){ .reload = on_reload,
+			       .status = on_status,
 			       .check = on_check,
 			       .stop = on_stop,
 			       .ctx = &m });
