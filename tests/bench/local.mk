@@ -28,7 +28,8 @@ noinst_PROGRAMS += %D%/policy_bench
 %C%_policy_bench_LDADD = $(fuzz_policy_libs)
 noinst_PROGRAMS += %D%/queue_bench
 %C%_queue_bench_SOURCES = %D%/queue_bench.c
-%C%_queue_bench_LDADD = libdelivery.a libremclient.a libdirclient.a libtrkclient.a \
+%C%_queue_bench_LDADD = libdelivery.a libremclient.a libsgnclient.a \
+	libdirclient.a libtrkclient.a \
 	$(STORE_LIBS) $(CONF_LIBS) $(JANSSON_LIBS)
 noinst_PROGRAMS += %D%/upkeep_bench
 %C%_upkeep_bench_SOURCES = %D%/upkeep_bench.c
