@@ -49,6 +49,7 @@ struct dlv {
 	const char *spool_dir;
 	_Atomic uint64_t body_memory; /* of memfds in use */
 	struct trk_client *trk;       /* NULL: nothing is tracked */
+	_Atomic int64_t grace_ns;     /* dlv_queue_grace; until, monotonic */
 	_Atomic uint64_t fresh_bytes; /* dlv_fresh.h */
 	_Atomic unsigned fresh;
 	struct dlv_queue *queue;

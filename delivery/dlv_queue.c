@@ -29,7 +29,10 @@
 #define RELOAD_MAX_S 30
 #define LOOK_MS      10000 /* the store gave no answer */
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
-#define FRESH_JOBS   20u   /* of one message at once */
+#define WAIT_MAX_MS  30000
+#define CLOCK_SET_MS 60000
+#define GRACE_WAITS  5   /* of queue_retry_min_s */
+#define FRESH_JOBS   20u /* of one message at once */
 
 struct dlv_queue {
 	struct dlv *d;
@@ -43,6 +46,7 @@ struct dlv_queue {
 	struct dlv_sched sched;
 	struct dlv_send *outcomes; /* to be committed */
 	struct dlv_fresh *fresh;   /* to be sent for the first time */
+	int64_t clocks_apart;      /* unix and monotonic, ms */
 	unsigned mute;             /* times in a row that remote said nothing */
 };
 
@@ -147,7 +151,7 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 }
 
 static void
-note_page(struct dlv_queue *q, const struct store_queue_item *item, size_t n)
+note_page(struct dlv_queue *q, struct store_queue_item *item, size_t n)
 {
 	const struct conf *conf = dlv_conf(q->d);
 
@@ -161,6 +165,8 @@ note_page(struct dlv_queue *q, const struct store_queue_item *item, size_t n)
 		m = dlv_sched_find(&q->sched, id);
 		if (m == NULL)
 			m = dlv_sched_add(&q->sched, id);
+		dlv_retry_clock(
+		    conf, &item[i], now_unix(), dlv_queue_grace(q->d));
 		/* Who is busy with it knows better. */
 		if (!m->looking && !m->listed && !m->here && m->running == 0)
 			note(q, m, conf, &item[i]);
@@ -302,6 +308,7 @@ look(struct dlv_queue *q, struct dlv_message *m)
 		    KVC("rc", rc_name(rc)));
 		dlv_sched_want(&q->sched, m, STR(""), now_unix_ms() + LOOK_MS);
 	} else {
+		dlv_retry_clock(conf, &item, now_unix(), dlv_queue_grace(q->d));
 		note(q, m, conf, &item);
 		if (m->changed)
 			settle(q, m, false);
@@ -454,15 +461,52 @@ next_outcome(const struct dlv_queue *q, int64_t now, int64_t *out_at)
 	return NULL;
 }
 
+/* Not for long: the clock may be set back meanwhile. */
 static void
-wait_until(struct dlv_queue *q, int64_t at)
+wait_until(struct dlv_queue *q, int64_t at, int64_t now)
 {
-	const struct timespec until = { at / 1000, at % 1000 * 1000000 };
+	int64_t ms = MIN(at, now + WAIT_MAX_MS);
+	const struct timespec until = { ms / 1000, ms % 1000 * 1000000 };
 
 	if (at == DLV_NEVER)
 		pthread_cond_wait(&q->changed, &q->lock);
 	else
 		pthread_cond_timedwait(&q->changed, &q->lock, &until);
+}
+
+static void
+give_grace(struct dlv_queue *q)
+{
+	const struct conf *conf = dlv_conf(q->d);
+
+	q->d->grace_ns = now_ns() + (int64_t)conf->queue_retry_min_s *
+					GRACE_WAITS * 1000000000;
+	conf_unref(&conf);
+}
+
+int64_t
+dlv_queue_grace(const struct dlv *d)
+{
+	return MAX((d->grace_ns - now_ns()) / 1000000000, 0);
+}
+
+/*
+ * How far the two clocks are apart says when one of them was set: then what
+ * looks old may be new, and is tried before it is given up.
+ */
+static void
+watch_clock(struct dlv_queue *q, int64_t now)
+{
+	int64_t apart = now - now_ns() / 1000000;
+	int64_t by = apart - q->clocks_apart;
+
+	if (by > -CLOCK_SET_MS && by < CLOCK_SET_MS)
+		return;
+	q->clocks_apart = apart;
+	log_warn(q->d->log, "queue.clock", KVI("set_by_ms", by));
+	give_grace(q);
+	/* What it says of times is read anew. */
+	reload_in(q, 0);
 }
 
 /* One thing to do, or a wait; with the lock. */
@@ -474,6 +518,7 @@ turn(struct dlv_queue *q)
 	struct dlv_message *m;
 	struct dlv_job *j;
 
+	watch_clock(q, now);
 	if (s != NULL) {
 		take_up(q, s);
 	} else if (q->fresh != NULL) {
@@ -492,7 +537,7 @@ turn(struct dlv_queue *q)
 					? DLV_NEVER
 					: q->reload_at * 1000;
 
-		wait_until(q, MIN(MIN(outcome_at, job_at), reload_at));
+		wait_until(q, MIN(MIN(outcome_at, job_at), reload_at), now);
 	}
 }
 
@@ -522,6 +567,8 @@ dlv_queue_start(struct dlv *d)
 	d->queue = q;
 	q->d = d;
 	q->reload_wait = RELOAD_MIN_S;
+	q->clocks_apart = now_unix_ms() - now_ns() / 1000000;
+	give_grace(q);
 	dlv_sched_init(&q->sched);
 	q->sched.cap = DLV_QUEUE_SENDS;
 	q->sched.local = HOUSE_MAX;

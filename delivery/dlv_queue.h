@@ -33,6 +33,11 @@ void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
 void dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f);
 /* Read the whole queue again: we may not know all of it. */
 void dlv_queue_reload(struct dlv_queue *q);
+/*
+ * Seconds for which nothing may be given up untried: after a start and after
+ * the clock was set forward.
+ */
+int64_t dlv_queue_grace(const struct dlv *d);
 /* RC_TEMP when n more entries do not fit. */
 MUST_CHECK enum rc dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n);
 

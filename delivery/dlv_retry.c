@@ -49,6 +49,23 @@ dlv_retry_is_here(const struct conf *conf, const struct store_queued *q)
 	return q->kind != DIR_ELSEWHERE || dlv_plan_hop(&a, conf, q).n == 0;
 }
 
+void
+dlv_retry_clock(const struct conf *conf, struct store_queue_item *item,
+    int64_t now, int64_t grace)
+{
+	int64_t max = MAX(conf->queue_retry_min_s, conf->queue_retry_max_s);
+
+	max += max / 8 + 1;
+	for (size_t i = 0; i < item->nentries; i++) {
+		struct store_queued *q = &item->entries[i];
+
+		if (q->next_at > now + max)
+			q->next_at = now;
+		if (grace > 0 && q->state == DLV_READY)
+			q->expires_at = MAX(q->expires_at, now + grace);
+	}
+}
+
 /* To be tried here. */
 static bool
 due(const struct retry *t, const struct store_queued *q)

@@ -37,6 +37,12 @@ struct dlv_step {
 
 /* Read the item; if something is due, try it. */
 void dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out);
+/*
+ * What was written by another clock: no wait is longer than the longest between
+ * two tries, and for `grace` seconds nothing is too old that can be tried.
+ */
+void dlv_retry_clock(const struct conf *conf, struct store_queue_item *item,
+    int64_t now, int64_t grace);
 /* The numbers of an item as it stands. */
 void dlv_retry_count(const struct conf *conf,
     const struct store_queue_item *item, struct dlv_step *out);

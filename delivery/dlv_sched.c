@@ -9,6 +9,8 @@
 
 #include "delivery/dlv_sched.h"
 
+#define BACK_MS 1000 /* threads may look at the clock in any order */
+
 #define CONTAINER(p, type, field)                                              \
 	((struct type *)(void *)((char *)(p)-offsetof(struct type, field)))
 
@@ -273,12 +275,45 @@ next_elsewhere(struct dlv_sched *s, int64_t now)
 	return j;
 }
 
+static void
+shift_place(struct dlv_sched *s, struct dlv_place *p, int64_t by)
+{
+	/* All by the same: the heap stays in order. */
+	for (size_t i = 0; i < p->jobs.n; i++) {
+		if (p->jobs.v[i]->at != DLV_NEVER)
+			p->jobs.v[i]->at += by;
+	}
+	p->turn += by;
+	p->down_until += by;
+	place_key(s, p);
+}
+
+/*
+ * A clock that was set back by a day would put off for a day whatever was
+ * served or scheduled by the old one.  One that was set forward makes things
+ * due, which does no harm: limits and turns are the same.
+ */
+static void
+tick(struct dlv_sched *s, int64_t now)
+{
+	int64_t by = now - s->now;
+	struct dlv_place *p, *tmp;
+
+	s->now = now;
+	if (by >= -BACK_MS)
+		return;
+	HASH_ITER(hh, s->by_hop, p, tmp)
+	shift_place(s, p, by);
+	s->pause_until += by;
+}
+
 struct dlv_job *
 dlv_sched_next(struct dlv_sched *s, int64_t now, int64_t *out_at)
 {
 	struct dlv_job *j = NULL;
 	int64_t at;
 
+	tick(s, now);
 	s->house_turn = !s->house_turn;
 	if (s->house_turn)
 		j = claim_of(s, s->house, now);

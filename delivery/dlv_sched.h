@@ -12,6 +12,7 @@
  *
  * Ownership  The scheduler owns messages, places and jobs.
  * Threads    One owner at a time: the queue's lock.
+ * Clock      It may be set back: everything keeps its distance.
  * Limits     `limit` jobs of a place, `cap` jobs of all places but this house,
  *            `local` of this house.  A message with one job is about 350
  *            bytes.
@@ -68,6 +69,7 @@ struct dlv_message {
 
 struct dlv_sched {
 	unsigned limit, cap, local; /* the caller's, at any time */
+	int64_t now;                /* the last that was said */
 	int64_t pause_until;        /* no other place before */
 	struct dlv_message *by_id;
 	struct dlv_message *looks; /* to be read from the store */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "delivery/dlv.h"
+#include "delivery/dlv_retry.h"
 #include "delivery/dlv_send.h"
 #include "delivery/dlv_track.h"
 #include "mail/header.h"
@@ -357,6 +358,9 @@ prepare(struct dlv_send *s, const struct conf *conf, bool has_item,
 		    deadline_in(READ_MS), &s->item);
 	if (rc != RC_OK)
 		return rc;
+	if (!has_item)
+		dlv_retry_clock(
+		    conf, &s->item, now_unix(), dlv_queue_grace(s->d));
 	dlv_send_choose(
 	    &s->a, conf, &s->item, s->hop, now_unix(), &s->q, &s->n, &s->id);
 	rc = s->n == 0 ? RC_NOENT : follow(s);

@@ -148,8 +148,10 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 	*out = (struct dlv_step){ .next_at = now + LOOK_AGAIN_S };
 	rc = store_queue_get(
 	    d->store, &a, message_id, deadline_in(READ_MS), &item);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		dlv_retry_clock(conf, &item, now, dlv_queue_grace(d));
 		dlv_retry_count(conf, &item, out);
+	}
 	conf_unref(&conf);
 	if (rc == RC_NOENT) {
 		out->gone = true;

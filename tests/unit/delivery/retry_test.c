@@ -145,6 +145,38 @@ junk_stays_junk(void **state)
 	arena_free(&t.a);
 }
 
+/* fake_conf: an hour between tries at most. */
+static void
+times_of_another_clock(void **state)
+{
+	static const struct {
+		enum dlv_state state;
+		int64_t next_at, expires_at, grace, next, expires;
+	} rows[] = {
+		{ DLV_READY, 60, 500, 0, 60, 500 },
+		{ DLV_READY, 4051, 9999, 0, 4051, 9999 },
+		{ DLV_READY, 4052, 9999, 0, 0, 9999 }, /* set back */
+		{ DLV_DONE, 86400, 9999, 0, 0, 9999 },
+		{ DLV_READY, -9, -5, 0, -9, -5 },
+		{ DLV_READY, -9, -5, 300, -9, 300 }, /* set forward */
+		{ DLV_READY, -9, 500, 300, -9, 500 },
+		{ DLV_HELD, -9, -5, 300, -9, -5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct store_queued q = entry(1, "x@y.test", DIR_USER, ANN);
+		struct store_queue_item item = { .entries = &q, .nentries = 1 };
+
+		q.state = rows[i].state;
+		q.next_at = NOW + rows[i].next_at;
+		q.expires_at = NOW + rows[i].expires_at;
+		dlv_retry_clock(&fake_conf, &item, NOW, rows[i].grace);
+		assert_int_equal(q.next_at, NOW + rows[i].next);
+		assert_int_equal(q.expires_at, NOW + rows[i].expires);
+	}
+}
+
 static void
 only_what_is_due_is_tried(void **state)
 {
@@ -369,6 +401,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(person_follows_directory),
 		cmocka_unit_test(junk_stays_junk),
+		cmocka_unit_test(times_of_another_clock),
 		cmocka_unit_test(only_what_is_due_is_tried),
 		cmocka_unit_test(group_skips_those_who_have_it),
 		cmocka_unit_test(people_move_to_the_group_that_stays),

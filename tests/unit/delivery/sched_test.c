@@ -145,6 +145,57 @@ pauses_hold_all_but_the_house(void **state)
 	dlv_sched_free(&s);
 }
 
+/* Set back by a day: what was due in a minute is due in a minute. */
+static void
+a_clock_set_back_puts_nothing_off(void **state)
+{
+	const int64_t day = 86400000, t = 10 * day;
+	struct dlv_sched s;
+	struct dlv_job *j;
+	int64_t at;
+
+	(void)state;
+	begin(&s);
+	message(&s, "a1", "mx:a", t);
+	message(&s, "a2", "mx:a", t + 60000);
+	message(&s, "b1", "", t + 70000);
+	message(&s, "c1", "mx:c", t);
+	check_next(&s, t, "a1"); /* a place that was just served */
+	j = dlv_sched_next(&s, t, &at);
+	dlv_sched_down(&s, j->place, t + 80000); /* and one that is down */
+	dlv_sched_done(&s, j, t);
+	dlv_sched_want(&s, j->m, STR("mx:c"), t);
+	s.pause_until = t + 10000;
+	assert_null(dlv_sched_next(&s, t - day, &at));
+	assert_int_equal(at, t - day + 60000);
+	message(&s, "a3", "mx:a", t - day); /* new */
+	assert_null(dlv_sched_next(&s, t - day + 9999, &at));
+	check_next(&s, t - day + 10000, "a3");
+	assert_int_equal(s.running, 2);
+	check_next(&s, t - day + 70000, "b1");
+	check_next(&s, t - day + 80000, "c1");
+	dlv_sched_free(&s);
+}
+
+/* Set forward by a day: all is due, and taken within the limits. */
+static void
+a_clock_set_forward_makes_no_storm(void **state)
+{
+	const int64_t day = 86400000;
+	struct dlv_sched s;
+
+	(void)state;
+	begin(&s);
+	message(&s, "a1", "mx:a", 1000);
+	message(&s, "a2", "mx:a", 2000);
+	message(&s, "a3", "mx:a", 3000);
+	check_next(&s, 10, NULL);
+	check_next(&s, day, "a1");
+	check_next(&s, day, "a2");
+	check_next(&s, day, NULL);
+	dlv_sched_free(&s);
+}
+
 static void
 looks_are_remembered(void **state)
 {
@@ -234,6 +285,8 @@ main(void)
 		cmocka_unit_test(a_place_that_is_down_is_probed),
 		cmocka_unit_test(the_house_and_others_exclude_each_other),
 		cmocka_unit_test(pauses_hold_all_but_the_house),
+		cmocka_unit_test(a_clock_set_back_puts_nothing_off),
+		cmocka_unit_test(a_clock_set_forward_makes_no_storm),
 		cmocka_unit_test(looks_are_remembered),
 		cmocka_unit_test(places_come_and_go),
 		cmocka_unit_test(entries_are_kept_whole),

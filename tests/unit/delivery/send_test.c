@@ -358,6 +358,7 @@ too_old_is_given_up(void **state)
 		struct test t;
 
 		begin(&t);
+		t.conf.queue_retry_min_s = 0; /* no grace */
 		q = message(&t, "a1", "later@example.net", &e);
 		q->state = rows[i].state;
 		q->expires_at = now_unix() - 1;
@@ -375,6 +376,23 @@ too_old_is_given_up(void **state)
 		assert_int_equal(t.rem.nsent, 0);
 		end(&t);
 	}
+}
+
+/* A machine that was off for a week, or whose clock was wrong. */
+static void
+what_is_too_old_at_a_start_is_tried_first(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "ok@example.net", NULL)->expires_at =
+	    now_unix() - 100;
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 1);
+	assert_int_equal(t.store.submits, 0);
+	end(&t);
 }
 
 static void
@@ -586,6 +604,7 @@ main(void)
 		cmocka_unit_test(notices_are_signed),
 		cmocka_unit_test(a_failed_notice_goes_to_the_postmaster),
 		cmocka_unit_test(too_old_is_given_up),
+		cmocka_unit_test(what_is_too_old_at_a_start_is_tried_first),
 		cmocka_unit_test(the_sender_is_told_once_that_it_is_late),
 		cmocka_unit_test(no_answer_asks_again_under_the_same_id),
 		cmocka_unit_test(a_dead_place_holds_up_nobody_else),
