@@ -545,6 +545,9 @@ rem_conn_use(struct rem_conn *c, struct rem_job *j)
 static void
 on_idle(struct rem_conn *c)
 {
+	/* TLS has news of its own (tickets), and what was read may be old. */
+	if (fetch(c) == RC_NOENT && !c->ended)
+		return;
 	/* The server hangs up, or says something that nobody asked for. */
 	c->rem->nidle--;
 	c->rem->counts.idle--;

@@ -14,12 +14,15 @@ from rig.sink import Sink
 from setups import on_ldif
 
 SHORT = 4000  # ms: the deadline of a call that is meant to run into it
+CONNECTIONS = 40  # more than any test here needs
 USERS = {"relay": "pass word"}
+SMTPS = "127.0.0.25"  # a smart host with TLS from the first byte
 
 
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory):
-    return Certificates(str(tmp_path_factory.mktemp("ca")), ["localhost"])
+    return Certificates(str(tmp_path_factory.mktemp("ca")), ["localhost"],
+                        ["127.0.0.1", SMTPS])
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +40,13 @@ def smart_ports():
 @pytest.fixture(scope="module")
 def gp(tmp_path_factory, dns, ca, smart_ports):
     g = on_ldif(tmp_path_factory.mktemp("remote"), log_level="debug",
-                dns_servers=[dns.server])
+                dns_servers=[dns.server], outbound_connections=CONNECTIONS)
     secret = g.folder + "/smart.secret"
     with open(secret, "w") as f:
         f.write(USERS["relay"] + "\n")
     g.write_conf(
-        smart_hosts=["127.0.0.1:%d" % p for p in smart_ports.values()],
+        smart_hosts=["127.0.0.1:%d" % p for p in smart_ports.values()]
+        + [SMTPS + ":465"],
         smart_host_user="relay", smart_host_password_file=secret,
         smart_host_tls="verify", smart_host_ca_file=g.adopt(ca.ca))
     g.give_away()
@@ -354,6 +358,17 @@ def test_reuse_and_rset(remote, sink, gp):
     assert sink.commands[-1] == "QUIT"
 
 
+def test_reuse_inside_tls(remote, ca):
+    with Sink(tls=ca) as sink:
+        for i in range(6):
+            assert remote.send(sink.hop).first["rc"] == "ok"
+        assert sink.connections == 1 and sink.open == 1
+        sink.drop_all()
+        wait_until(lambda: sink.open == 0, "the end")
+        assert remote.send(sink.hop).first["rc"] == "ok"
+        assert sink.connections == 2
+
+
 def test_a_dead_connection_is_replaced(remote, sink):
     assert remote.send(sink.hop).first["rc"] == "ok"
     sink.on("rset", s.DROP)
@@ -436,11 +451,42 @@ def test_a_certificate_of_somebody_else(remote, smart_ports, tmp_path):
         assert not any(c.startswith("AUTH") for c in sink.commands)
 
 
+def test_a_smart_host_inside_tls(remote, ca, tmp_path):
+    """Port 465; and 30 MB through it."""
+    if not can_bind(SMTPS, 465):
+        pytest.skip("needs port 465")
+    line = b".%07d " + b"x" * 68 + b"\r\n"
+    path = tmp_path / "big"
+    path.write_bytes(b"Subject: big\r\n\r\n" + b"".join(
+        line % i for i in range((30 << 20) // 78)))
+    with Sink(host=SMTPS, port=465, tls=ca, implicit=True,
+              users=USERS) as sink:
+        out = remote.send(sink.hop)
+        assert out.first["rc"] == "ok" and out.tls.startswith("TLS1.3"), out
+        m, = sink.wait(1)
+        assert m.user == "relay" and m.data == TEXT.encode()
+        assert "STARTTLS" not in sink.commands
+        out = remote.send(sink.hop, file=str(path))
+        assert out.first["rc"] == "ok", out
+        assert sink.wait(2)[1].data == path.read_bytes()
+        assert sink.connections == 1
+
+
+def test_tls_is_not_spoken_to_a_plain_465(remote, gp):
+    if not can_bind(SMTPS, 465):
+        pytest.skip("needs port 465")
+    with Sink(host=SMTPS, port=465, users=USERS) as sink:
+        out = remote.send(sink.hop, deadline_ms=SHORT)
+        assert out.first["rc"] == "temp", out
+        assert not any("AUTH" in c for c in sink.commands)
+    assert USERS["relay"] not in gp.log()
+
+
 # ---- names and addresses
 
-def can_bind_25():
+def can_bind(host, port):
     try:
-        Sink(host="127.0.0.2", port=25).close()
+        Sink(host=host, port=port).close()
         return True
     except OSError:
         return False
@@ -495,7 +541,7 @@ def test_a_configured_hop_without_address_waits(remote):
     assert out.hop_down
 
 
-@pytest.mark.skipif(not can_bind_25(), reason="needs port 25")
+@pytest.mark.skipif(not can_bind("127.0.0.2", 25), reason="needs port 25")
 def test_mx_by_preference(remote, dns, gp):
     dns.set('''
         pref.test.       MX 30 c.pref.test.
@@ -544,6 +590,32 @@ def test_mx_by_preference(remote, dns, gp):
         assert remote.send("mx:self.test").first["rc"] == "temp"
         a.clear()
         assert remote.send("mx:self.test").first["rc"] == "ok"
+
+
+# ---- no more connections than allowed
+
+def test_jobs_wait_for_a_connection(remote, sink, gp):
+    go, held, most = s.threading.Event(), [], []
+
+    def gate(session, line):
+        most.append(sink.open)
+        held.append(session)
+        go.wait(60)
+
+    sink.on("dot", gate)
+    ids = [remote.start(sink.hop, ["b%d@y.test" % i])
+           for i in range(CONNECTIONS)]
+    wait_until(lambda: len(held) == CONNECTIONS, "all to be at the dot")
+    late = remote.send(sink.hop, deadline_ms=1500)  # no turn in its time
+    assert (late.first["rc"], late.first["status"]) == ("temp", "4.4.5")
+    ids += [remote.start(sink.hop, ["c%d@y.test" % i]) for i in range(12)]
+    assert remote.send("smtp:127.0.0.1:1", deadline_ms=1500).first[
+        "status"] == "4.4.5"  # whatever the hop
+    assert numbers(gp)["connections"] == CONNECTIONS
+    go.set()
+    assert {remote.wait(i).first["rc"] for i in ids} == {"ok"}
+    assert len(sink.wait(len(ids))) == len(ids)
+    assert max(most) <= CONNECTIONS
 
 
 # ---- the process
