@@ -125,14 +125,17 @@ class Session:
 
     # ---- bytes
 
-    def more(self):
+    def receive(self):
         try:
             got = self.sock.recv(65536)
         except OSError:
             raise End()
         if not got:
             raise End()
-        self.rest += got
+        return got
+
+    def more(self):
+        self.rest += self.receive()
 
     def line(self):
         at = 0
@@ -328,19 +331,19 @@ class Session:
             action = action.then
         if action is not None:
             self.act(action)
-        at = 0
+        at, got = 0, bytearray(self.rest)  # messages may be large
         while True:
             # only CRLF "." CRLF ends it, or ".CRLF" as the very first line
-            end = self.rest.find(b"\r\n.\r\n", max(at - 4, 0))
-            if self.rest.startswith(b".\r\n"):
+            end = got.find(b"\r\n.\r\n", max(at - 4, 0))
+            if got.startswith(b".\r\n"):
                 n = 3
                 break
             if end >= 0:
                 n = end + 5
                 break
-            at = len(self.rest)
-            self.more()
-        mail.wire, self.rest = self.rest[:n], self.rest[n:]
+            at = len(got)
+            got += self.receive()
+        mail.wire, self.rest = bytes(got[:n]), bytes(got[n:])
         text = mail.wire[:-3]
         mail.data = b"".join(
             part[1:] if part.startswith(b".") else part
