@@ -10,7 +10,7 @@
 #include "cli/cmd_store.h"
 #include "cli/out.h"
 #include "cli/progress.h"
-#include "delivery/dlv_entry.h"
+#include "delivery/dlv_client.h"
 #include "store/backup.h"
 #include "store/store_client.h"
 

@@ -92,4 +92,10 @@ MUST_CHECK enum rc dlv_queue_hold(struct dlv_client *d, struct str queue_id,
 MUST_CHECK enum rc dlv_queue_release(struct dlv_client *d, struct str queue_id,
     struct deadline dl, uint64_t *out_entries);
 
+/*
+ * store_queued.data of an entry that an administrator holds: it does not
+ * expire. Damaged data stays as it is, and says nothing about waiting either.
+ */
+struct str dlv_entry_held(struct arena *a, struct str data);
+
 #endif

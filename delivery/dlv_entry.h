@@ -45,10 +45,5 @@ struct dlv_entry {
 
 MUST_CHECK enum rc dlv_entry_get(struct str data, struct dlv_entry *out);
 struct str dlv_entry_put(struct arena *a, const struct dlv_entry *e);
-/*
- * The data of an entry that an administrator holds: it does not expire.
- * Damaged data stays as it is, and says nothing about waiting either.
- */
-struct str dlv_entry_held(struct arena *a, struct str data);
 
 #endif
