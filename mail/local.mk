@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/addr.h %D%/addr.c \
+	%D%/aliases.h %D%/aliases.c \
 	%D%/addrlist.h %D%/addrlist.c %D%/senders.c \
 	%D%/ares.h %D%/ares.c \
 	%D%/casemap.h %D%/casemap_data.c \
@@ -14,6 +15,7 @@ libmail_a_SOURCES = \
 	%D%/mime.h %D%/mime.c \
 	%D%/mime_fields.h %D%/mime_fields.c \
 	%D%/search.h %D%/search.c \
+	%D%/rules.h %D%/rules.c \
 	%D%/route.h %D%/route.c \
 	%D%/smtp_client.h %D%/smtp_client.c \
 	%D%/smtp_reply.h %D%/smtp_reply.c \

@@ -3,6 +3,7 @@ mail_tests = \
 	%D%/addr_test \
 	%D%/addrlist_test \
 	%D%/ares_test \
+	%D%/aliases_test \
 	%D%/date_test \
 	%D%/decode_test \
 	%D%/dot_test \
@@ -11,6 +12,7 @@ mail_tests = \
 	%D%/meta_test \
 	%D%/mime_test \
 	%D%/route_test \
+	%D%/rules_test \
 	%D%/search_test \
 	%D%/smtp_client_test \
 	%D%/smtp_syntax_test \
@@ -20,6 +22,10 @@ check_PROGRAMS += $(mail_tests)
 mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_addr_test_SOURCES = %D%/addr_test.c %D%/test.h
 %C%_addr_test_LDADD = $(mail_test_libs)
+%C%_aliases_test_SOURCES = %D%/aliases_test.c %D%/test.h
+%C%_aliases_test_LDADD = $(mail_test_libs)
+%C%_rules_test_SOURCES = %D%/rules_test.c %D%/test.h
+%C%_rules_test_LDADD = $(mail_test_libs)
 %C%_date_test_SOURCES = %D%/date_test.c %D%/test.h
 %C%_date_test_LDADD = $(mail_test_libs)
 %C%_dot_test_SOURCES = %D%/dot_test.c %D%/test.h
