@@ -86,6 +86,7 @@ struct netd_listener {
 	void *ctx;       /* for open() */
 	unsigned tag;    /* netd_tag(c): which listener it was */
 	struct str busy; /* instead of the one for all, if not empty */
+	bool any_uid;    /* AF_UNIX: whoever can open it may connect */
 	bool proxy;      /* clients come through a balancer: PROXY v2 */
 };
 
@@ -172,6 +173,8 @@ const struct log *netd_log(struct netd_conn *c); /* with sid=... */
 struct str netd_sid(struct netd_conn *c);
 struct str netd_peer_ip(struct netd_conn *c); /* "192.0.2.1", "2001:..." */
 uint16_t netd_peer_port(struct netd_conn *c);
+/* AF_UNIX: the uid that connected; elsewhere (uid_t)-1, which nobody has. */
+uid_t netd_peer_uid(struct netd_conn *c);
 struct str netd_local_ip(struct netd_conn *c);
 uint16_t netd_local_port(struct netd_conn *c);
 unsigned netd_tag(struct netd_conn *c);

@@ -141,14 +141,16 @@ netd_refuse(struct netd_conn *c, const char *why)
 
 /* On a UNIX socket the kernel says who it is. */
 static bool
-peer_allowed(const struct netd *d, int fd)
+peer_allowed(
+    const struct netd *d, const struct netd_listener *l, int fd, uid_t *uid)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	if (cred.uid == getuid() || d->conf.npeer_uids == 0)
+	*uid = cred.uid;
+	if (l->any_uid || cred.uid == getuid() || d->conf.npeer_uids == 0)
 		return true;
 	for (size_t i = 0; i < d->conf.npeer_uids; i++)
 		if (d->uids[i] == cred.uid)
@@ -180,6 +182,7 @@ conn_new(struct netd_reactor *r, const struct netd_listener *l, int fd)
 	c->l = l;
 	c->fd = fd;
 	c->relay_fd = -1;
+	c->uid = (uid_t)-1;
 	c->due = NETD_NEVER;
 	c->opened_at = c->wait_from = r->now;
 	c->timeout_ms = d->conf.first_timeout_ms;
@@ -269,11 +272,12 @@ accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
 	struct net_addr client;
 	char ip[NETD_IP_LEN] = "";
 	uint16_t port = 0;
+	uid_t uid = (uid_t)-1;
 	bool inet = address_of(a, &client, &port);
 
 	if (inet)
 		net_text(&client, ip);
-	else if (!peer_allowed(d, fd)) {
+	else if (!peer_allowed(d, l, fd, &uid)) {
 		refuse(d, l, fd, "peer", ip);
 		return;
 	}
@@ -301,6 +305,7 @@ accepted(struct netd_reactor *r, const struct netd_listener *l, int fd,
 	c = conn_new(r, l, fd);
 	c->src = src;
 	c->port = port;
+	c->uid = uid;
 	memcpy(c->ip, ip, sizeof(c->ip));
 	opened(c);
 }

@@ -106,6 +106,12 @@ netd_peer_ip(struct netd_conn *c)
 	return str_c(c->ip);
 }
 
+uid_t
+netd_peer_uid(struct netd_conn *c)
+{
+	return c->uid;
+}
+
 uint16_t
 netd_peer_port(struct netd_conn *c)
 {

@@ -94,6 +94,7 @@ struct netd_conn {
 	char sid[NETD_SID_LEN + 2];
 	char ip[NETD_IP_LEN];
 	uint16_t port;
+	uid_t uid; /* AF_UNIX: of the peer */
 	int64_t opened_at;
 
 	/* the reactor's */
