@@ -147,6 +147,11 @@ struct conf {
 	/* what happened to messages */
 	bool track;
 	unsigned track_days, track_mb;
+	/* rules */
+	const char *rules_file;               /* mail/rules.h; "" none */
+	const char *subaddress;               /* one character, or "" */
+	const char *aliases_file;             /* mail/aliases.h; "" none */
+	struct conf_list local_trusted_users; /* may use any sender */
 	/* store */
 	unsigned segment_mb;
 	unsigned commit_gather_us; /* wait for company when busy */

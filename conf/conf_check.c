@@ -263,13 +263,26 @@ check_policy(struct check *k)
 	return RC_OK;
 }
 
+/* What may stand in a local part, and is not the start of a domain. */
+static enum rc
+check_rules(struct check *k)
+{
+	const char *sep = k->c->subaddress;
+
+	if (sep[0] == '\0' ||
+	    (sep[1] == '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", sep[0]) != NULL))
+		return RC_OK;
+	return bad(k, "subaddress",
+	    STR("must be one character of a local part, like +, or empty"));
+}
+
 enum rc
 conf_check(
     struct arena *a, struct conf *c, const char **setting, struct str *why)
 {
 	static enum rc (*const checks[])(struct check *) = { check_identity,
 		check_places, check_listeners, check_limits, check_policy,
-		check_smart_hosts, check_relay };
+		check_smart_hosts, check_relay, check_rules };
 	struct check k = { .a = a, .c = c };
 
 	for (size_t i = 0; i < COUNT(checks); i++)

@@ -326,6 +326,21 @@ const struct conf_row conf_rows[] = {
 	    "How much room it may take, in MiB; above it the oldest goes "
 	    "before its time."),
 
+	VALUE(rules_file, CONF_PATH, NOW, "",
+	    "Rewriting, blind copies, catch-all and header checks; see "
+	    "gatepost-rules(5). Empty: none."),
+	VALUE(subaddress, CONF_TEXT, NOW, "+",
+	    "The character between a name and a detail: mail for "
+	    "user+detail is the user's, unless the directory knows the whole "
+	    "address. Empty: there are no details."),
+	VALUE(aliases_file, CONF_PATH, NOW, "",
+	    "Who gets the mail of this machine's users, as in aliases(5): "
+	    "usually /etc/aliases. Empty: postmaster does."),
+	VALUE(local_trusted_users, CONF_TEXTS, NOW, "",
+	    "Users of this machine, beside root, that may send mail under "
+	    "any address with gatepost-sendmail(1): the user of a web server "
+	    "perhaps. Others send as USER@hostname."),
+
 	NUMBER(segment_mb, RESTART, "64", 4, 1024,
 	    "Size of a file of the store's log, in MiB."),
 	NUMBER(commit_gather_us, RESTART, "2000", 0, 10000,

@@ -150,6 +150,8 @@ prepare(struct sup *s)
 		rc = sup_listen_ipc(s);
 	if (rc == RC_OK && !s->trial)
 		rc = sup_listen_tcp(s);
+	if (rc == RC_OK && !s->trial)
+		rc = sup_listen_local(s);
 	if (rc == RC_OK)
 		rc = sup_write_ports(s);
 	if (rc == RC_OK)
@@ -221,6 +223,7 @@ remove_sockets(struct sup *s)
 			    &s->a, "%s/%s.sock", run, sup_roles[i].service)
 				   .p);
 	unlink(str_fmt(&s->a, "%s/control.sock", run).p);
+	unlink(str_fmt(&s->a, "%s/sendmail.sock", run).p);
 	unlink(str_fmt(&s->a, "%s/ports.json", run).p);
 }
 
@@ -236,6 +239,7 @@ sup_free(struct sup *s)
 		}
 	sup_notify_close(s);
 	sup_creds_free(&s->creds);
+	sup_files_free(&s->files);
 	conf_unref(&s->conf);
 	log_sink_free(&s->sink);
 	arena_free(&s->a);
@@ -250,6 +254,7 @@ sup_new(void)
 	s->admin_fd = s->key_fd = s->conf_fd = -1;
 	s->log_fd = s->syslog_fd = -1;
 	s->notify.fd = -1;
+	s->files = (struct sup_files){ -1, -1, -1 };
 	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
 		s->queries[i].fd = -1;
 	s->sink = log_sink_new(STDERR_FILENO, "gatepostd", LOG_INFO);
@@ -263,7 +268,8 @@ test_conf(struct sup *s)
 {
 	struct str why;
 
-	if (conf_load(&s->a, s->conf_path, &s->conf, &why) == RC_OK)
+	if (conf_load(&s->a, s->conf_path, &s->conf, &why) == RC_OK &&
+	    sup_files_load(s, &s->a, s->conf, &s->files, &why) == RC_OK)
 		return 0;
 	log_error(&s->log, "start.failed", KV("error", why));
 	return PROC_EX_CONFIG;

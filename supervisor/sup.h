@@ -34,6 +34,8 @@ struct sup_role {
 	const char *service; /* its IPC socket, or NULL */
 	bool tls;            /* gets certificates */
 	bool master_key;
+	bool rules;               /* gets the rules */
+	bool local;               /* gets aliases and users of the machine */
 	bool kerberos;            /* gets the environment of libkrb5 */
 	const char *peers;        /* roles that talk to it */
 	const char *listeners[8]; /* names of TCP listeners */
@@ -83,6 +85,11 @@ struct sup_creds {
 	size_t n;
 };
 
+/* Files that are read here for those who cannot; sealed memfds. */
+struct sup_files {
+	int rules, aliases, users;
+};
+
 /* An administrator's question that children have to answer. */
 struct sup_query {
 	int fd; /* -1: free */
@@ -123,6 +130,7 @@ struct sup {
 	size_t nlisteners;
 	int rpc_fd[SUP_CHILDREN_MAX]; /* by role index */
 	struct sup_creds creds;
+	struct sup_files files;
 	unsigned char tickets[SUP_TICKETS];
 	int key_fd; /* sealed memfd with the master key */
 	bool same_user;
@@ -153,6 +161,8 @@ MUST_CHECK enum rc sup_drop_caps(struct sup *s);
 /* sup_listen.c */
 MUST_CHECK enum rc sup_listen_tcp(struct sup *s);
 MUST_CHECK enum rc sup_listen_ipc(struct sup *s);
+/* sendmail.sock, which every user of the machine may open. */
+MUST_CHECK enum rc sup_listen_local(struct sup *s);
 MUST_CHECK enum rc sup_write_ports(struct sup *s);
 /* A listening UNIX socket under run_dir; -1 is logged. */
 int sup_listen_unix(struct sup *s, const char *name, mode_t mode);
@@ -162,6 +172,12 @@ MUST_CHECK enum rc sup_creds_load(
     struct sup *s, const struct conf *c, struct sup_creds *out);
 void sup_creds_free(struct sup_creds *c);
 void sup_put_creds(struct sup *s, struct ipc_msg *m);
+/* sup_files.c: rules, aliases, users of the machine. */
+MUST_CHECK enum rc sup_files_load(struct sup *s, struct arena *a,
+    const struct conf *c, struct sup_files *out, struct str *why);
+void sup_files_free(struct sup_files *f);
+void sup_put_files(
+    struct sup *s, const struct sup_role *role, struct ipc_msg *m);
 /* sup_cert.c: a self-signed pair (PEM) for a host name. */
 MUST_CHECK enum rc sup_cert_make(
     struct arena *a, const char *host, struct str *cert, struct str *key);

@@ -69,9 +69,13 @@ sup_dirs(struct sup *s)
 	bool root = geteuid() == 0;
 	enum rc rc;
 
-	/* Ours, so that we can clean up when we have no privileges left. */
+	/*
+	 * Ours, so that we can clean up when we have no privileges left.  Any
+	 * user may go through it to sendmail.sock; nobody can list it, and each
+	 * of the other sockets has a mode of its own.
+	 */
 	rc = make_dir(
-	    s, s->conf->run_dir, geteuid(), s->group, root ? 0750 : 0700);
+	    s, s->conf->run_dir, geteuid(), s->group, root ? 0751 : 0711);
 	if (rc == RC_OK)
 		rc = make_dir(
 		    s, spool, geteuid(), s->group, root ? 01770 : 0700);

@@ -251,6 +251,21 @@ sup_listen_ipc(struct sup *s)
 	return s->admin_fd >= 0 ? RC_OK : RC_BAD;
 }
 
+enum rc
+sup_listen_local(struct sup *s)
+{
+	int fd;
+
+	if (s->nlisteners == SUP_LISTENERS_MAX)
+		return RC_BAD;
+	fd = sup_listen_unix(s, "sendmail.sock", 0666);
+	if (fd < 0)
+		return RC_BAD;
+	s->listeners[s->nlisteners++] =
+	    (struct sup_listener){ "listen.local", "listen.local", fd };
+	return RC_OK;
+}
+
 static enum rc
 put_port(struct buf *b, int fd, bool first)
 {

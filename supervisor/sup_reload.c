@@ -60,12 +60,15 @@ struct fresh {
 	const struct conf *conf;
 	int conf_fd, log_fd, syslog_fd;
 	struct sup_creds creds;
+	struct sup_files files;
 };
 
 static enum rc
 load(struct sup *s, struct arena *a, struct fresh *f, struct str *why)
 {
 	if (conf_load(a, s->conf_path, &f->conf, why) != RC_OK)
+		return RC_BAD;
+	if (sup_files_load(s, a, f->conf, &f->files, why) != RC_OK)
 		return RC_BAD;
 	*why = STR("certificates, keys or log file: see the log");
 	if (sup_creds_load(s, f->conf, &f->creds) != RC_OK ||
@@ -84,6 +87,7 @@ drop(struct fresh *f)
 	fd_close(&f->log_fd);
 	fd_close(&f->syslog_fd);
 	sup_creds_free(&f->creds);
+	sup_files_free(&f->files);
 }
 
 /* Swap: *f holds the old things afterwards. */
@@ -91,13 +95,14 @@ static void
 adopt(struct sup *s, struct fresh *f)
 {
 	struct fresh old = { s->conf, s->conf_fd, s->log_fd, s->syslog_fd,
-		s->creds };
+		s->creds, s->files };
 
 	s->conf = f->conf;
 	s->conf_fd = f->conf_fd;
 	s->log_fd = f->log_fd;
 	s->syslog_fd = f->syslog_fd;
 	s->creds = f->creds;
+	s->files = f->files;
 	*f = old;
 	log_sink_set(s->sink, s->log_fd, s->conf->log_level);
 	log_sink_format(s->sink, s->conf->log_format);
@@ -121,6 +126,7 @@ send_reload(struct sup *s, struct sup_child *c)
 		ipc_put_fd(&m, "syslog", s->syslog_fd);
 	if (c->role->tls)
 		sup_put_creds(s, &m);
+	sup_put_files(s, c->role, &m);
 	if (c->state != SUP_STOPPING)
 		sup_child_send(s, c, &m);
 }
@@ -128,7 +134,10 @@ send_reload(struct sup *s, struct sup_child *c)
 enum rc
 sup_reload(struct sup *s, struct arena *a, struct str *why)
 {
-	struct fresh f = { .conf_fd = -1, .log_fd = -1, .syslog_fd = -1 };
+	struct fresh f = { .conf_fd = -1,
+		.log_fd = -1,
+		.syslog_fd = -1,
+		.files = { -1, -1, -1 } };
 	bool first = s->conf == NULL;
 	AUTO_BUF names;
 

@@ -43,6 +43,7 @@ sup_put_start(struct sup *s, struct sup_child *c, struct ipc_msg *m)
 	put_listeners(s, role, m);
 	if (role->tls)
 		sup_put_creds(s, m);
+	sup_put_files(s, role, m);
 	if (role->master_key)
 		ipc_put_fd(m, "master_key", s->key_fd);
 	if (c->inflight_fd >= 0)

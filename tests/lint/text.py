@@ -97,6 +97,10 @@ def layering(names, build, full):
                 continue
             if m.group(1) in FILES and folder == "cli":
                 continue
+            # A pure parser: what is handed to policy has been checked.
+            if m.group(1) == "policy/pol_headers.h" and \
+                    folder == "supervisor":
+                continue
             faults.append("%s:%d: %s may not include %s"
                           % (name, no, folder, m.group(1)))
     return faults, None

@@ -19,6 +19,7 @@ struct probe {
 	struct proc p;
 	unsigned reloads, listeners, certs;
 	bool rpc, key, tickets;
+	unsigned files;
 	struct inflight *f;
 };
 
@@ -57,6 +58,7 @@ on_status(void *ctx, struct ipc_msg *out)
 	ipc_put_u64(out, "rpc", pr->rpc);
 	ipc_put_u64(out, "master_key", pr->key);
 	ipc_put_u64(out, "tickets", pr->tickets);
+	ipc_put_u64(out, "files", pr->files);
 	ipc_put_u64(out, "uid", geteuid());
 }
 
@@ -97,7 +99,8 @@ probe_main(int argc, char **argv)
 {
 	static const char *const names[] = { "listen.smtp", "listen.submission",
 		"listen.submissions", "listen.imap", "listen.imaps",
-		"listen.pop3", "listen.pop3s", "listen.lmtp" };
+		"listen.pop3", "listen.pop3s", "listen.lmtp", "listen.local" };
+	static const char *const files[] = { "rules", "aliases", "users" };
 	static const struct sandbox rules = { 0 };
 	struct probe pr = { 0 };
 	struct str s;
@@ -110,6 +113,8 @@ probe_main(int argc, char **argv)
 	for (size_t i = 0; i < COUNT(names); i++)
 		while (take_one(&pr.p, names[i]))
 			pr.listeners++;
+	for (size_t i = 0; i < COUNT(files); i++)
+		pr.files += take_one(&pr.p, files[i]);
 	pr.rpc = take_one(&pr.p, "rpc");
 	pr.key = take_one(&pr.p, "master_key");
 	while (take_one(&pr.p, "tls.cert"))

@@ -253,19 +253,19 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 {
 	static const struct {
 		const char *name;
-		uint64_t listeners, certs, rpc, key, tickets;
+		uint64_t listeners, certs, rpc, key, tickets, files;
 	} rows[PROCESSES] = {
-		{ "directory", 0, 0, 1, 0, 0 },
-		{ "store", 0, 0, 1, 1, 0 },
-		{ "delivery", 0, 0, 1, 0, 0 },
-		{ "remote", 0, 0, 1, 0, 0 },
-		{ "signer", 0, 0, 1, 0, 0 },
-		{ "track", 0, 0, 1, 0, 0 },
-		{ "imap.0", 0, 0, 1, 0, 0 },
-		{ "imap.1", 0, 0, 1, 0, 0 },
-		{ "policy", 0, 0, 1, 0, 0 },
-		{ "mx", 1, 1, 0, 0, 1 },
-		{ "access", 5, 1, 0, 0, 1 },
+		{ "directory", 0, 0, 1, 0, 0, 0 },
+		{ "store", 0, 0, 1, 1, 0, 0 },
+		{ "delivery", 0, 0, 1, 0, 0, 0 },
+		{ "remote", 0, 0, 1, 0, 0, 0 },
+		{ "signer", 0, 0, 1, 0, 0, 0 },
+		{ "track", 0, 0, 1, 0, 0, 0 },
+		{ "imap.0", 0, 0, 1, 0, 0, 0 },
+		{ "imap.1", 0, 0, 1, 0, 0, 0 },
+		{ "policy", 0, 0, 1, 0, 0, 1 },
+		{ "mx", 1, 1, 0, 0, 1, 1 },
+		{ "access", 6, 1, 0, 0, 1, 3 },
 	};
 	struct world *w = *state;
 	AUTO_FD fd = -1;
@@ -282,6 +282,7 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 		assert_true(number(p, "rpc") == rows[i].rpc);
 		assert_true(number(p, "master_key") == rows[i].key);
 		assert_true(number(p, "tickets") == rows[i].tickets);
+		assert_true(number(p, "files") == rows[i].files);
 		assert_true(number(p, "uid") != 0 || geteuid() != 0);
 	}
 	fd = connect_to(port_of(w, "imaps"));
