@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "delivery/dlv_client.h"
 #include "directory/dir_client.h"
+#include "gateway/gw_site.h"
 #include "lib/netd.h"
 #include "policy/sgn_client.h"
 #include "policy/pol_client.h"
@@ -29,6 +30,7 @@ enum gw_port {
 	GW_POP3,
 	GW_POP3S,
 	GW_LMTP,
+	GW_LOCAL, /* programs of this machine, by gatepost-sendmail */
 };
 
 #define GW_MECHS_MAX 256u
@@ -36,8 +38,9 @@ enum gw_port {
 struct gw_limit;
 
 struct gw {
-	pthread_mutex_t lock; /* conf and mechs */
+	pthread_mutex_t lock; /* conf, site and mechs */
 	const struct conf *conf;
+	const struct gw_site *site; /* may be NULL */
 	struct log log;
 	struct dir_client *dir;
 	struct dlv_client *dlv;
@@ -62,5 +65,8 @@ struct gw {
 const struct conf *gw_conf(struct gw *gw);
 /* Takes over the reference. */
 void gw_conf_set(struct gw *gw, const struct conf *conf);
+/* The same for rules, aliases and users. */
+const struct gw_site *gw_site(struct gw *gw);
+void gw_site_set(struct gw *gw, const struct gw_site *site);
 
 #endif

@@ -38,6 +38,8 @@ static const struct port {
 } ports[] = {
 	{ "mx", "listen.smtp", "proxy.smtp", GW_MX, false, &gw_smtp_ops },
 	{ "mx", "listen.lmtp", "proxy.lmtp", GW_LMTP, false, &gw_smtp_ops },
+	{ "access", "listen.local", "proxy.local", GW_LOCAL, false,
+	    &gw_smtp_ops, STR_INIT("421 4.3.2 Too many sessions\r\n") },
 	{ "access", "listen.submission", "proxy.submission", GW_SUBMISSION,
 	    false, &gw_smtp_ops, STR_INIT("421 4.3.2 Too many sessions\r\n") },
 	{ "access", "listen.submissions", "proxy.submissions", GW_SUBMISSIONS,
@@ -56,8 +58,11 @@ static void
 on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
 {
 	struct main *m = ctx;
+	const struct gw_site *site;
 	struct tls_ctx *tls;
 
+	if (gw_site_load(&m->gw.log, conf, in, &site) == RC_OK)
+		gw_site_set(&m->gw, site);
 	gw_conf_set(&m->gw, conf_ref(conf));
 	if (gw_tls_load(&m->gw.log, in, &tls) == RC_OK) {
 		netd_set_tls(m->netd, tls);
@@ -134,6 +139,7 @@ take_port(struct proc *p, struct gw *gw, const struct port *port, bool proxy,
 			.ctx = gw,
 			.tag = port->tag,
 			.busy = port->busy,
+			.any_uid = port->tag == GW_LOCAL,
 			.proxy = proxy };
 	return n;
 }
@@ -229,6 +235,8 @@ main(int argc, char **argv)
 	write[0] = m.gw.spool_dir;
 	find_users(&m, &p);
 	ipc_in_init(&in, &p.start);
+	if (gw_site_load(&p.log, p.conf, &in, &m.gw.site) != RC_OK)
+		return 78;
 	if (gw_tls_load(&p.log, &in, &tls) == RC_BAD)
 		return 78;
 	proc_confine(&p, &(struct sandbox){ .write = write });
@@ -262,5 +270,6 @@ main(int argc, char **argv)
 	gw_limit_free(&m.gw.limit);
 	trk_client_free(&m.gw.trk);
 	conf_unref(&m.gw.conf);
+	gw_site_unref(&m.gw.site);
 	return status;
 }

@@ -36,6 +36,7 @@ struct gw_rcpt {
 	struct str address; /* canonical */
 	enum dir_kind kind;
 	struct str dir_id;
+	struct str primary; /* the main address of who that is */
 	struct str route;
 	unsigned notify; /* enum rem_notify */
 	struct str orcpt;
@@ -50,6 +51,7 @@ struct gw_tx {
 	enum rem_ret ret;
 	struct gw_rcpt *rcpt;
 	size_t nrcpt, rcpt_size;
+	unsigned taken;   /* RCPT that were answered 250 */
 	int64_t asked_ns; /* when the first of them was looked up */
 	struct gw_body body;
 	struct mail_dot dot;
@@ -59,6 +61,9 @@ struct gw_tx {
 	bool bdat_refused;    /* read the chunk, then say 503 */
 	bool ends;            /* the unit framed last ends the message */
 	bool too_big, failed; /* read to the end, then refuse */
+	uint64_t size_max;    /* set by MAIL */
+	struct str *captured; /* whom it was for (gw_rules) */
+	size_t ncaptured;
 	unsigned char id[16];
 	struct str trace, edits;
 	struct str author; /* its domain, to sign by; "" is not signed */
@@ -87,9 +92,13 @@ struct gw_verdict;
 struct gw_smtp {
 	struct gw *gw;
 	const struct conf *conf;
+	const struct gw_site *site;
 	struct netd_conn *c;
 	const struct log *log;
 	bool submission;
+	bool local;      /* a submission by a user of this machine ... */
+	uid_t uid;       /* ... whose uid the kernel knows */
+	struct str user; /* and whose name the site, or "" */
 	bool lmtp;       /* RFC 2033: for people who are here, nobody else */
 	unsigned finals; /* LMTP: how often the next reply is to be said */
 	enum gw_phase phase;
@@ -123,11 +132,15 @@ enum next gw_reply(
     struct gw_smtp *s, int code, const char *status, const char *text);
 void gw_tx_reset(struct gw_smtp *s);
 struct deadline gw_dir_deadline(const struct gw_smtp *s);
+/* Whose limits count: an account's, a local user's; "": the address'. */
+struct str gw_limited(const struct gw_smtp *s);
 
 /* gw_smtp_rcpt.c */
 /* Length of the pipelined RCPT lines at the start of `in`; 0: not one. */
 size_t gw_rcpt_frame(struct str in);
 enum next gw_on_rcpts(struct gw_smtp *s, struct str lines);
+/* One more recipient; dir_id, route and primary are copied. */
+void gw_rcpt_add(struct gw_smtp *s, const struct gw_rcpt *r);
 
 /* gw_smtp_data.c */
 enum next gw_on_data(struct gw_smtp *s, struct str arg);

@@ -4,7 +4,7 @@
  * and in nothing else: a line with a bare CR or LF is refused and the session
  * ended, because whoever sends one may see line ends where we do not.
  */
-#include "gateway/gw_session.h"
+#include "gateway/gw_rules.h"
 
 #include "mail/smtp_syntax.h"
 
@@ -99,6 +99,14 @@ gw_dir_deadline(const struct gw_smtp *s)
 	return deadline_in(s->conf->directory_timeout_ms);
 }
 
+struct str
+gw_limited(const struct gw_smtp *s)
+{
+	if (s->local)
+		return s->account.login;
+	return s->authenticated ? s->account.id : STR("");
+}
+
 void
 gw_tx_reset(struct gw_smtp *s)
 {
@@ -110,6 +118,9 @@ gw_tx_reset(struct gw_smtp *s)
 	tx->ret = REM_RET_NONE;
 	tx->rcpt = NULL;
 	tx->nrcpt = tx->rcpt_size = 0;
+	tx->taken = 0;
+	tx->captured = NULL;
+	tx->ncaptured = 0;
 	tx->bdat_refused = tx->too_big = tx->failed = false;
 	if (s->phase != PH_START)
 		s->phase = PH_READY;
@@ -125,7 +136,8 @@ announce(struct gw_smtp *s, struct buf *b)
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
 	    "250-CHUNKING\r\n250-DSN\r\n",
 	    s->conf->hostname, (unsigned long long)s->conf->message_size_max);
-	if (rc == RC_OK && !s->lmtp && netd_has_tls(s->c) && !netd_is_tls(s->c))
+	if (rc == RC_OK && !s->lmtp && !s->local && netd_has_tls(s->c) &&
+	    !netd_is_tls(s->c))
 		rc = buf_add(b, STR("250-STARTTLS\r\n"));
 	if (rc == RC_OK && mechs.n)
 		rc = buf_fmt(b, "250-AUTH %.*s\r\n", STRF(mechs));
@@ -196,23 +208,25 @@ on_mail(struct gw_smtp *s, struct str arg)
 	default:
 		return gw_reply(s, 501, "5.5.4", "Bad parameter of MAIL");
 	}
-	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c,
-			    s->authenticated ? s->account.id : STR(""),
+	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c, gw_limited(s),
 			    GW_LIMIT_MESSAGES, 1))
 		return gw_no(
 		    s, 451, "4.7.1", "Too many messages, try again later");
 	from = args.path.null_path ? STR("")
 				   : mail_addr_text(&s->tx.a, &args.path.addr);
 	s->tx.from = from;
-	if (params.has_size && params.size > s->conf->message_size_max)
+	s->tx.size_max = gw_rules_size_max(s, &args.path.addr);
+	if (params.has_size && params.size > s->tx.size_max)
 		return gw_no(s, 552, "5.3.4", "Message size exceeds limit");
 	if (s->submission && !gw_sender_from_ok(s, from, &next))
 		return next;
+	gw_rules_sender(s, &args.path.addr, &from);
+	s->tx.from_addr = args.path.addr;
+	s->tx.from = from;
 	s->tx.ret = (enum rem_ret)params.ret;
 	s->tx.envid = params.envid.n > 0
 			  ? mail_xtext_encode(&s->tx.a, params.envid)
 			  : STR("");
-	s->tx.from_addr = args.path.addr;
 	s->phase = PH_MAIL;
 	return gw_reply(s, 250, "2.1.0", "Sender ok");
 }
@@ -274,7 +288,7 @@ on_starttls(struct gw_smtp *s, struct str arg)
 	(void)arg;
 	if (netd_is_tls(s->c))
 		return gw_reply(s, 503, "5.5.1", "TLS is active already");
-	if (!netd_has_tls(s->c))
+	if (!netd_has_tls(s->c) || s->local)
 		return gw_reply(s, 454, "4.7.0", "TLS is not available");
 	if (s->phase & PH_TX)
 		return gw_reply(s, 503, "5.5.1", "Not within a transaction");
@@ -345,8 +359,8 @@ command(struct gw_smtp *s, struct str line)
 
 	if (v == NULL || (v->flags & (s->lmtp ? F_SMTP : F_LMTP)))
 		return gw_reply(s, 500, "5.5.2", "Command not recognised");
-	if (s->submission && !netd_is_tls(s->c) && netd_has_tls(s->c) &&
-	    !(v->flags & F_CLEAR))
+	if (s->submission && !s->local && !netd_is_tls(s->c) &&
+	    netd_has_tls(s->c) && !(v->flags & F_CLEAR))
 		return gw_reply(
 		    s, 530, "5.7.0", "Must issue a STARTTLS command first");
 	if (!phase_ok(s, v))
@@ -549,6 +563,18 @@ frame(void *session, struct str in)
 	return in.n >= max ? max : 0;
 }
 
+/* On our own socket the kernel has said who it is: that is the login. */
+static void
+know_user(struct gw_smtp *s)
+{
+	s->local = s->authenticated = true;
+	s->uid = netd_peer_uid(s->c);
+	s->user = gw_site_user(s->site, s->uid);
+	s->account.login =
+	    s->user.n > 0 ? str_fmt(&s->login, "local:%.*s", STRF(s->user))
+			  : str_fmt(&s->login, "local:%u", (unsigned)s->uid);
+}
+
 static void *
 session_open(void *ctx, struct netd_conn *c)
 {
@@ -561,6 +587,9 @@ session_open(void *ctx, struct netd_conn *c)
 	s->log = netd_log(c);
 	s->lmtp = netd_tag(c) == GW_LMTP;
 	s->submission = netd_tag(c) != GW_MX && !s->lmtp;
+	s->site = gw_site(gw);
+	if (netd_tag(c) == GW_LOCAL)
+		know_user(s);
 	s->phase = PH_START;
 	s->opened_ms = now_unix_ms();
 	gw_body_init(&s->tx.body, gw, s->conf->memory_body_max);
@@ -585,6 +614,7 @@ session_close(void *session)
 	arena_free(&s->auth_a);
 	arena_free(&s->unit);
 	conf_unref(&s->conf);
+	gw_site_unref(&s->site);
 	xfree(s);
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "gateway/gw_session.h"
+#include "gateway/gw_rules.h"
 #include "mail/trace.h"
 
 #define COMMIT_MS    60000 /* RFC 5321 section 4.5.3.2.6 allows 10 minutes */
@@ -202,8 +202,8 @@ step_submit(struct gw_smtp *s, enum next *out)
 }
 
 static bool (*const steps[])(struct gw_smtp *s, enum next *out) = {
-	step_begin, step_sender, gw_policy_step, step_sign, step_trace,
-	step_submit, /* the last: its answer is gw_commit_wake's */
+	step_begin, step_sender, gw_policy_step, step_sign, gw_rules_step,
+	step_trace, step_submit, /* the last: its answer is gw_commit_wake's */
 };
 
 static enum next

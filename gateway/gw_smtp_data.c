@@ -55,7 +55,7 @@ body_add(struct gw_smtp *s, struct str slice)
 		tx->body.size += slice.n;
 		return;
 	}
-	if (tx->body.size + slice.n > s->conf->message_size_max) {
+	if (tx->body.size + slice.n > tx->size_max) {
 		uint64_t size = tx->body.size + slice.n;
 
 		gw_body_reset(&tx->body);
@@ -82,7 +82,7 @@ static enum next
 complete(struct gw_smtp *s, bool bare)
 {
 	s->phase = PH_READY; /* for gw_tx_reset on each way out */
-	s->finals = s->lmtp ? (unsigned)s->tx.nrcpt : 1;
+	s->finals = s->lmtp ? s->tx.taken : 1;
 	if (bare) {
 		log_info(s->log, "message.bare_line_end",
 		    KV("from", s->tx.from), KV("client", netd_peer_ip(s->c)));
@@ -94,8 +94,7 @@ complete(struct gw_smtp *s, bool bare)
 	if (s->tx.failed || gw_body_finish(&s->tx.body) != RC_OK)
 		return gw_refuse(
 		    s, 451, "4.3.0", "Cannot store the message now");
-	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c,
-			    s->authenticated ? s->account.id : STR(""),
+	if (!s->lmtp && !gw_guard_mail(s->gw, s->conf, s->c, gw_limited(s),
 			    GW_LIMIT_RECIPIENTS, (uint32_t)s->tx.nrcpt))
 		return gw_refuse(
 		    s, 451, "4.7.1", "Too many recipients, try again later");

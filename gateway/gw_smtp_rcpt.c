@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "gateway/gw_session.h"
+#include "gateway/gw_rules.h"
 #include "mail/route.h"
 #include "mail/smtp_syntax.h"
 
@@ -22,13 +22,13 @@ struct answer {
 };
 
 struct line {
-	struct str address; /* canonical; empty: answered already */
+	struct str given; /* canonical */
+	struct gw_target *to;
+	size_t nto; /* 0: answered already */
 	struct answer answer;
-	bool foreign; /* the directory does not know its domain */
 	unsigned notify;
 	struct str orcpt;
 	struct str arg; /* as it came */
-	size_t asked;   /* index into the question */
 };
 
 static const struct answer too_many = { 452, "4.5.3", "Too many recipients" };
@@ -72,19 +72,44 @@ may_relay(const struct gw_smtp *s, const struct addr *rcpt)
 			 mail_route_relays(s->conf, rcpt);
 }
 
-/* An address of a domain that is not ours, from somebody who may send there. */
-static struct answer
-read_foreign(struct gw_smtp *s, const struct addr *rcpt, struct line *l)
+/* Everything that is no address of ours must have a way there. */
+static bool
+has_way(struct gw_smtp *s, const struct line *l)
 {
 	struct mail_route route;
 
-	if (!may_relay(s, rcpt))
+	for (size_t i = 0; i < l->nto; i++)
+		if (l->to[i].foreign &&
+		    mail_route(&s->unit, s->conf, l->to[i].address, STR(""),
+			&route) != RC_OK)
+			return false;
+	return true;
+}
+
+/*
+ * Whom the address stands for.  The client's right to send to it is looked at
+ * first, so that no rule makes a relay of us; what a rule then names is the
+ * administrator's will.
+ */
+static struct answer
+read_target(struct gw_smtp *s, const struct addr *rcpt, struct line *l)
+{
+	bool mapped;
+
+	if (!conf_is_local_domain(s->conf, rcpt->domain) &&
+	    !gw_rules_captures(s) && !gw_rules_here(s, rcpt->domain) &&
+	    !may_relay(s, rcpt))
 		return relay_denied();
-	l->address = mail_addr_text(&s->tx.a, rcpt);
-	l->foreign = true;
-	if (mail_route(&s->unit, s->conf, l->address, STR(""), &route) == RC_OK)
+	l->given = mail_addr_text(&s->tx.a, rcpt);
+	if (gw_rules_targets(s, rcpt, &l->to, &l->nto, &mapped) != RC_OK)
+		return (struct answer){ 550, "5.1.1", "No such user here" };
+	/* RFC 3461 section 5.2.7.1: a notice names what the sender wrote. */
+	if (mapped && l->orcpt.n == 0)
+		l->orcpt = str_fmt(&s->tx.a, "rfc822;%.*s",
+		    STRF(mail_xtext_encode(&s->unit, l->given)));
+	if (has_way(s, l))
 		return (struct answer){ 0, NULL, NULL };
-	l->address = STR("");
+	l->nto = 0;
 	return (struct answer){ 550, "5.1.2", "No mail goes to such a domain" };
 }
 
@@ -94,7 +119,7 @@ read_line(struct gw_smtp *s, struct str arg, struct line *l)
 {
 	struct mail_smtp_args args;
 	struct mail_to_params params;
-	struct str bad, domain;
+	struct str bad;
 
 	if (mail_smtp_to(&s->unit, arg, &args) != RC_OK)
 		return (struct answer){ 501, "5.1.3",
@@ -119,17 +144,14 @@ read_line(struct gw_smtp *s, struct str arg, struct line *l)
 		l->orcpt =
 		    str_fmt(&s->tx.a, "%.*s;%.*s", STRF(params.orcpt_type),
 			STRF(mail_xtext_encode(&s->unit, params.orcpt)));
-	domain = args.path.addr.domain;
-	if (!conf_is_local_domain(s->conf, domain))
-		return read_foreign(s, &args.path.addr, l);
-	l->address = mail_addr_text(&s->tx.a, &args.path.addr);
-	return (struct answer){ 0, NULL, NULL };
+	return read_target(s, &args.path.addr, l);
 }
 
-static void
-tx_add(struct gw_smtp *s, const struct line *l, const struct dir_rcpt *r)
+void
+gw_rcpt_add(struct gw_smtp *s, const struct gw_rcpt *r)
 {
 	struct gw_tx *tx = &s->tx;
+	struct gw_rcpt *to;
 
 	if (tx->nrcpt == tx->rcpt_size) {
 		size_t size = MAX(tx->rcpt_size * 2, 8);
@@ -140,41 +162,80 @@ tx_add(struct gw_smtp *s, const struct line *l, const struct dir_rcpt *r)
 		tx->rcpt = v;
 		tx->rcpt_size = size;
 	}
-	tx->rcpt[tx->nrcpt++] = (struct gw_rcpt){
-		.address = l->address,
-		.kind = r->kind,
-		.dir_id = str_dup(&tx->a, r->id),
-		.route = str_dup(&tx->a, r->route),
-		.notify = l->notify,
-		.orcpt = l->orcpt,
-	};
+	to = &tx->rcpt[tx->nrcpt++];
+	*to = *r;
+	to->dir_id = str_dup(&tx->a, r->dir_id);
+	to->route = str_dup(&tx->a, r->route);
+	to->primary = str_dup(&tx->a, r->primary);
+}
+
+/* An administrator's mistake, and no fault of the client's. */
+static struct answer
+no_capture(struct gw_smtp *s, const struct gw_target *t)
+{
+	log_error(s->log, "capture.mailbox", KV("to", t->address),
+	    KVC("error", "is not somebody with a mailbox here"));
+	return (struct answer){ 451, "4.3.5",
+		"The mailbox for captured mail is not here" };
+}
+
+/* One mailbox takes it all, once, and nobody is told anything. */
+static struct answer
+capture(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
+{
+	if (t->is.kind != DIR_USER)
+		return no_capture(s, t);
+	gw_rules_captured(s, l->given);
+	if (s->tx.nrcpt == 0)
+		gw_rcpt_add(s, &(struct gw_rcpt){ .address = t->address,
+				   .kind = t->is.kind,
+				   .dir_id = t->is.id,
+				   .primary = t->is.address,
+				   .notify = REM_NOTIFY_NEVER });
+	return (struct answer){ 250, "2.1.5", "Recipient ok (captured)" };
+}
+
+static struct answer
+accept_target(
+    struct gw_smtp *s, const struct line *l, const struct gw_target *t)
+{
+	struct mail_route route;
+
+	if (gw_rules_captures(s))
+		return capture(s, l, t);
+	if (t->is.kind == DIR_ELSEWHERE &&
+	    mail_route(&s->unit, s->conf, t->address, t->is.route, &route) !=
+		RC_OK) {
+		log_info(s->log, "rcpt.elsewhere", KV("to", t->address),
+		    KV("route", t->is.route));
+		return (struct answer){ 451, "4.4.4",
+			"No route to this recipient's system" };
+	}
+	if (s->tx.nrcpt >= s->conf->recipients_max)
+		return too_many;
+	gw_rcpt_add(s, &(struct gw_rcpt){ .address = t->address,
+			   .kind = t->is.kind,
+			   .dir_id = t->is.id,
+			   .route = t->is.route,
+			   .primary = t->is.address,
+			   .notify = l->notify,
+			   .orcpt = l->orcpt });
+	return (struct answer){ 250, "2.1.5", "Recipient ok" };
 }
 
 /* What the directory said becomes an SMTP reply here and nowhere else. */
 static struct answer
-judge(struct gw_smtp *s, const struct line *l, const struct dir_rcpt *r)
+judge(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
 {
-	struct str address = l->address;
-	struct mail_route route;
-
-	if (r->rc != RC_OK)
-		log_info(s->log, "rcpt.refuse", KV("to", address),
-		    KV("from", s->tx.from), KVC("rc", rc_name(r->rc)),
-		    KV("why", r->why), KV("client", netd_peer_ip(s->c)));
-	switch (r->rc) {
+	if (t->is.rc != RC_OK)
+		log_info(s->log, "rcpt.refuse", KV("to", t->address),
+		    KV("from", s->tx.from), KVC("rc", rc_name(t->is.rc)),
+		    KV("why", t->is.why), KV("client", netd_peer_ip(s->c)));
+	if (gw_rules_captures(s) && t->is.rc != RC_OK && t->is.rc != RC_TEMP)
+		return no_capture(s, t);
+	switch (t->is.rc) {
 	case RC_OK:
-		if (r->kind == DIR_ELSEWHERE &&
-		    mail_route(&s->unit, s->conf, address, r->route, &route) !=
-			RC_OK) {
-			log_info(s->log, "rcpt.elsewhere", KV("to", address),
-			    KV("route", r->route));
-			return (struct answer){ 451, "4.4.4",
-				"No route to this recipient's system" };
-		}
-		if (s->tx.nrcpt >= s->conf->recipients_max)
-			return too_many;
-		tx_add(s, l, r);
-		return (struct answer){ 250, "2.1.5", "Recipient ok" };
+		return accept_target(s, l, t);
 	case RC_NOENT:
 		return (struct answer){ 550, "5.1.1", "No such user here" };
 	case RC_DENY:
@@ -188,40 +249,51 @@ judge(struct gw_smtp *s, const struct line *l, const struct dir_rcpt *r)
 	}
 }
 
+/*
+ * One answer for all that a RCPT stands for.  What is not known now may be
+ * known at the next try, so then none is taken; a wrong one among right ones
+ * is an administrator's mistake that the log has.
+ */
+static struct answer
+judge_all(struct gw_smtp *s, const struct line *l)
+{
+	size_t before = s->tx.nrcpt;
+	struct answer first = { 0, NULL, NULL };
+
+	for (size_t i = 0; i < l->nto; i++) {
+		struct answer a = judge(s, l, &l->to[i]);
+
+		if (a.code < 500 && a.code != 250) {
+			s->tx.nrcpt = before;
+			return a;
+		}
+		if (first.code != 250 && (first.code == 0 || a.code == 250))
+			first = a;
+	}
+	s->tx.taken += first.code == 250;
+	return first;
+}
+
 static void
 ask(struct gw_smtp *s, struct line *lines, size_t n)
 {
-	struct str *q = arena_calloc(&s->unit, n, sizeof(*q));
-	struct dir_rcpt *r = arena_calloc(&s->unit, n, sizeof(*r));
-	const struct dir_rcpt elsewhere = { .rc = RC_OK,
-		.kind = DIR_ELSEWHERE };
-	size_t nq = 0;
-	enum rc rc;
+	struct gw_target **v;
+	size_t all = 0, k = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (lines[i].address.n && !lines[i].foreign) {
-			lines[i].asked = nq;
-			q[nq++] = lines[i].address;
-		}
+		all += lines[i].nto;
+	if (all == 0)
+		return;
 	if (s->tx.nrcpt == 0)
 		s->tx.asked_ns = now_ns();
-	rc = nq == 0 ? RC_OK
-		     : dir_rcpts(s->gw->dir, &s->unit, q, nq, s->authenticated,
-			   gw_dir_deadline(s), r);
-	for (size_t i = 0; i < n; i++) {
-		struct line *l = &lines[i];
-
-		if (l->address.n == 0)
-			continue;
-		if (l->foreign) {
-			l->answer = judge(s, l, &elsewhere);
-			continue;
-		}
-		if (rc != RC_OK)
-			r[l->asked] = (struct dir_rcpt){ .rc = RC_TEMP,
-				.why = STR("no answer from the directory") };
-		l->answer = judge(s, l, &r[l->asked]);
-	}
+	v = arena_calloc(&s->unit, all, sizeof(struct gw_target *));
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < lines[i].nto; j++)
+			v[k++] = &lines[i].to[j];
+	gw_rules_ask(s, v, all);
+	for (size_t i = 0; i < n; i++)
+		if (lines[i].nto > 0)
+			lines[i].answer = judge_all(s, &lines[i]);
 }
 
 /* What stands for the recipient, whatever is wrong with it. */
@@ -249,9 +321,9 @@ gw_on_rcpts(struct gw_smtp *s, struct str unit)
 		lines[n].arg = line;
 		lines[n].answer = read_line(s, line, &lines[n]);
 		/* Once it is full, the directory is not asked any more. */
-		if (lines[n].address.n &&
+		if (lines[n].nto > 0 &&
 		    s->tx.nrcpt >= s->conf->recipients_max) {
-			lines[n].address = STR("");
+			lines[n].nto = 0;
 			lines[n].answer = too_many;
 		}
 		n++;

@@ -8,7 +8,7 @@
  * nobody to answer for them but the administrator who named their network.
  * Their mail gets the same fields, and what is odd about it is let pass.
  */
-#include "gateway/gw_session.h"
+#include "gateway/gw_rules.h"
 #include "mail/addrlist.h"
 #include "mail/header.h"
 #include "mail/trace.h"
@@ -23,8 +23,11 @@ ask(struct gw_smtp *s, const struct str *addresses, size_t n, int code,
 {
 	enum rc *verdict = arena_calloc(&s->unit, n, sizeof(*verdict));
 
-	if (dir_may_send(s->gw->dir, s->account.id, addresses, n,
-		gw_dir_deadline(s), verdict) != RC_OK) {
+	if (s->local) {
+		for (size_t i = 0; i < n; i++)
+			verdict[i] = gw_rules_local_sender(s, addresses[i]);
+	} else if (dir_may_send(s->gw->dir, s->account.id, addresses, n,
+		       gw_dir_deadline(s), verdict) != RC_OK) {
 		*out = gw_no(s, 451, "4.3.0", "Cannot look up the sender now");
 		return false;
 	}

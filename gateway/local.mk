@@ -13,6 +13,8 @@ libgw_a_SOURCES = \
 	%D%/gw_session.h \
 	%D%/gw_smtp.h %D%/gw_smtp.c \
 	%D%/gw_smtp_rcpt.c \
+	%D%/gw_rules.h %D%/gw_rules.c \
+	%D%/gw_site.h %D%/gw_site.c \
 	%D%/gw_smtp_data.c \
 	%D%/gw_smtp_commit.c \
 	%D%/gw_smtp_policy.c \

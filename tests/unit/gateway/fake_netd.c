@@ -38,6 +38,8 @@ fake_init(struct fake *f, unsigned tag)
 	};
 	f->conf = (struct conf){
 		.hostname = "mx.example.org",
+		.postmaster = "postmaster@example.org",
+		.subaddress = "+",
 		.domains = { domains, COUNT(domains) },
 		.directory_timeout_ms = 1000,
 		.message_size_max = 40000,
@@ -163,6 +165,11 @@ struct str
 netd_peer_ip(struct netd_conn *c)
 {
 	return c->f->ip;
+}
+uid_t
+netd_peer_uid(struct netd_conn *c)
+{
+	return c->f->uid;
 }
 unsigned
 netd_tag(struct netd_conn *c)

@@ -14,6 +14,7 @@
 struct fake {
 	/* what the test sets */
 	unsigned tag; /* enum gw_port */
+	uid_t uid;    /* GW_LOCAL */
 	bool has_tls, tls;
 	struct str ip;
 	enum rc dir_rc;       /* of every directory call */

@@ -315,6 +315,148 @@ what_delivery_gets(void **state)
 	fake_free(&f);
 }
 
+/* A site as the supervisor hands it over. */
+static const struct gw_site *
+site(struct fake *f, struct str rules, struct str aliases, struct str users)
+{
+	const struct gw_site *s = NULL;
+	AUTO_MSG m;
+	struct ipc_in in;
+	int fd[] = { fd_sealed("rules", rules), fd_sealed("aliases", aliases),
+		fd_sealed("users", users) };
+
+	ipc_msg_init(&m, 1);
+	ipc_put_fd(&m, "rules", fd[0]);
+	ipc_put_fd(&m, "aliases", fd[1]);
+	ipc_put_fd(&m, "users", fd[2]);
+	ipc_in_init(&in, &m);
+	assert_int_equal(gw_site_load(&f->gw.log, &f->conf, &in, &s), RC_OK);
+	for (size_t i = 0; i < COUNT(fd); i++)
+		fd_close(&fd[i]);
+	return s;
+}
+
+static void
+rules_change_recipients(void **state)
+{
+	static const struct {
+		const char *rule;
+		struct str to;
+		const char *codes, *rcpts;
+	} rows[] = {
+		{ "recipient ann@example.org carl@example.net dan@far.example",
+		    S("ann@example.org"), "220 250 250 250 354 250",
+		    "carl@example.net dan@far.example " },
+		{ "recipient ann@ nobody@example.org carl@example.net",
+		    S("ann@example.org"), "220 250 250 250 354 250",
+		    "carl@example.net " },
+		{ "recipient ann@ carl@example.net unsure@example.org",
+		    S("ann@example.org"), "220 250 250 451 554 500 500", "" },
+		{ "recipient @far.example ann@example.org",
+		    S("joe@far.example"), "220 250 250 550 554 500 500", "" },
+		{ "catch-all @example.org carl@example.net",
+		    S("nobody@example.org"), "220 250 250 250 354 250",
+		    "nobody@example.org " },
+		{ "catch-all @example.org dan@far.example",
+		    S("nobody@example.org"), "220 250 250 250 354 250",
+		    "dan@far.example " },
+		{ "bcc carl@example.net\nbcc nobody@example.org",
+		    S("ann@example.org"), "220 250 250 250 354 250",
+		    "ann@example.org carl@example.net " },
+		{ "bcc unsure@example.org", S("ann@example.org"),
+		    "220 250 250 250 354 451", "" },
+		{ "bcc-to carl@example.net dan@example.org",
+		    S("ann@example.org"), "220 250 250 250 354 250",
+		    "ann@example.org " },
+		{ "capture carl@example.net\nbcc dan@example.org",
+		    S("joe@far.example"), "220 250 250 250 354 250",
+		    "carl@example.net " },
+		{ "capture away@example.net", S("ann@example.org"),
+		    "220 250 250 451 554 500 500", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+		struct str in, out;
+
+		fake_init(&f, GW_MX);
+		f.gw.site =
+		    site(&f, str_c(rows[i].rule), STR(""), STR("0 root\n"));
+		in = str_fmt(&a, E M "RCPT TO:<%.*s>\r\n" D "A: b\r\n.\r\n",
+		    STRF(rows[i].to));
+		fake_run(&f, in, 500);
+		out = codes(&a, buf_str(&f.out));
+		if (!str_has_prefix(out, str_c(rows[i].codes)) ||
+		    !str_eq(buf_str(&f.rcpts), str_c(rows[i].rcpts)))
+			fail_msg("%s: %.*s / %.*s", rows[i].rule, STRF(out),
+			    STRF(buf_str(&f.rcpts)));
+		gw_site_unref(&f.gw.site);
+		fake_free(&f);
+	}
+}
+
+/* Who may say what on sendmail.sock, and whom local names stand for. */
+static void
+users_of_the_machine(void **state)
+{
+	static const struct {
+		uid_t uid;
+		const char *from, *header, *to, *codes, *sender, *rcpts;
+	} rows[] = {
+		{ 0, "x@far.example", "y@far.example", "ann@example.org",
+		    "220 250 250 250 354 250", "x@far.example",
+		    "ann@example.org " },
+		{ 7, "joe@mx.example.org", "joe@mx.example.org",
+		    "list@localhost", "220 250 250 250 354 250",
+		    "ann@example.org", "carl@example.net dan@far.example " },
+		{ 7, "joe@mx.example.org", "joe@mx.example.org",
+		    "joe@mx.example.org", "220 250 250 250 354 250",
+		    "ann@example.org", "ann@example.org " },
+		{ 7, "", "joe@mx.example.org", "nemo@mx.example.org",
+		    "220 250 250 550 554", "", "" },
+		{ 7, "root@mx.example.org", "", "a@example.org",
+		    "220 250 553 503", "", "" },
+		{ 7, "ann@example.org", "", "a@example.org", "220 250 553 503",
+		    "", "" },
+		{ 7, "", "ann@example.org", "ann@example.org",
+		    "220 250 250 250 354 550", "", "" },
+		/* made after the last reload */
+		{ 8, "joe@mx.example.org", "", "a@example.org",
+		    "220 250 451 503", "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+		struct str in, out;
+
+		fake_init(&f, GW_LOCAL);
+		f.has_tls = true;
+		f.uid = rows[i].uid;
+		f.ip = STR("");
+		f.gw.site = site(&f, STR(""),
+		    STR("root: ann@example.org\n"
+			"list: carl@example.net, dan@far.example\n"),
+		    STR("0 root\n7 joe\n"));
+		in = str_fmt(&a,
+		    E "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n" D
+		      "From: %s\r\n\r\n.\r\n",
+		    rows[i].from, rows[i].to, rows[i].header);
+		fake_run(&f, in, 500);
+		out = codes(&a, buf_str(&f.out));
+		if (!str_has_prefix(out, str_c(rows[i].codes)) ||
+		    !str_eq(buf_str(&f.from), str_c(rows[i].sender)) ||
+		    !str_eq(buf_str(&f.rcpts), str_c(rows[i].rcpts)))
+			fail_msg("row %zu: %.*s / %.*s / %.*s", i, STRF(out),
+			    STRF(buf_str(&f.from)), STRF(buf_str(&f.rcpts)));
+		gw_site_unref(&f.gw.site);
+		fake_free(&f);
+	}
+}
+
 static void
 submission_adds_what_is_missing(void **state)
 {
@@ -715,6 +857,8 @@ main(void)
 		cmocka_unit_test(submission_dialogues),
 		cmocka_unit_test(nothing_before_tls),
 		cmocka_unit_test(what_delivery_gets),
+		cmocka_unit_test(rules_change_recipients),
+		cmocka_unit_test(users_of_the_machine),
 		cmocka_unit_test(submission_adds_what_is_missing),
 		cmocka_unit_test(submissions_are_signed),
 		cmocka_unit_test(relay_clients_are_served_like_submitters),

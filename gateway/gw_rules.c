@@ -1,0 +1,490 @@
+/*
+ * The order for a recipient: a captured message has no other; then, from a
+ * local user to this machine, the aliases; else the map.  What comes out is
+ * not mapped again.  Only what the directory does not know is a subaddress or
+ * goes to the catch-all, so an address that exists is always itself.
+ *
+ * A blind copy is a recipient that the sender never hears of: NOTIFY=NEVER.
+ * If the directory cannot say who it is, the message is deferred, since such
+ * copies are often kept by law; if there is no such address, it goes without.
+ */
+#include <string.h>
+
+#include "gateway/gw_rules.h"
+#include "mail/route.h"
+
+#define CAPTURED_MAX 200u /* that are named in the message */
+#define BCC_MAX      50u
+
+static const struct mail_rules *
+rules_of(const struct gw_smtp *s)
+{
+	return gw_site_rules(s->site);
+}
+
+bool
+gw_rules_here(const struct gw_smtp *s, struct str domain)
+{
+	return s->local && (str_ieq(domain, str_c(s->conf->hostname)) ||
+			       str_ieq(domain, STR("localhost")));
+}
+
+static struct gw_target
+target_of(const struct gw_smtp *s, struct str address)
+{
+	size_t at = str_rchr(address, '@');
+
+	return (struct gw_target){
+		.address = address,
+		.foreign =
+		    !conf_is_local_domain(s->conf, str_from(address, at + 1)),
+	};
+}
+
+static void
+one_target(struct gw_smtp *s, struct str address, struct gw_target **out,
+    size_t *out_n)
+{
+	*out = arena_calloc(&s->tx.a, 1, sizeof(**out));
+	(*out)[0] = target_of(s, address);
+	*out_n = 1;
+}
+
+static bool
+is_here(void *ctx, struct str domain)
+{
+	return gw_rules_here(ctx, domain);
+}
+
+/* Who gets what is for a user without an alias: root's alias, postmaster. */
+static struct str
+keeper(struct gw_smtp *s, struct str name)
+{
+	struct mail_alias_to *to;
+	size_t n;
+	bool cut;
+
+	if (!str_ieq(name, STR("root")) &&
+	    mail_aliases_expand(gw_site_aliases(s->site), &s->tx.a, STR("root"),
+		is_here, s, &to, &n, &cut) == RC_OK)
+		for (size_t i = 0; i < n; i++)
+			if (to[i].address.n > 0)
+				return to[i].address;
+	return str_c(s->conf->postmaster);
+}
+
+/* A name that no alias goes on from; RC_NOENT: nobody has it. */
+static enum rc
+local_name(struct gw_smtp *s, struct str name, struct str *out)
+{
+	struct addr x = { name, str_c(s->conf->hostname) };
+
+	if (gw_site_has_user(s->site, name) || str_ieq(name, STR("root")) ||
+	    str_ieq(name, STR("postmaster"))) {
+		*out = keeper(s, name);
+		return RC_OK;
+	}
+	if (!conf_is_local_domain(s->conf, x.domain))
+		return RC_NOENT;
+	*out = mail_addr_text(&s->tx.a, &x);
+	return RC_OK;
+}
+
+static enum rc
+local_targets(
+    struct gw_smtp *s, struct str name, struct gw_target **out, size_t *out_n)
+{
+	struct mail_alias_to *to;
+	struct str address;
+	size_t n, k = 0;
+	bool cut;
+
+	if (mail_aliases_expand(gw_site_aliases(s->site), &s->tx.a, name,
+		is_here, s, &to, &n, &cut) != RC_OK) {
+		if (local_name(s, name, &address) != RC_OK)
+			return RC_NOENT;
+		one_target(s, address, out, out_n);
+		return RC_OK;
+	}
+	if (cut)
+		log_warn(s->log, "alias.loop", KV("name", name));
+	*out = arena_calloc(&s->tx.a, n, sizeof(**out));
+	for (size_t i = 0; i < n; i++) {
+		address = to[i].address;
+		if (address.n == 0 &&
+		    local_name(s, to[i].name, &address) != RC_OK)
+			log_warn(s->log, "alias.nobody", KV("name", name),
+			    KV("target", to[i].name));
+		else
+			(*out)[k++] = target_of(s, address);
+	}
+	*out_n = k;
+	return k > 0 ? RC_OK : RC_NOENT;
+}
+
+bool
+gw_rules_captures(const struct gw_smtp *s)
+{
+	return mail_rules_capture(rules_of(s)).n > 0;
+}
+
+void
+gw_rules_captured(struct gw_smtp *s, struct str address)
+{
+	struct gw_tx *tx = &s->tx;
+
+	if (tx->captured == NULL)
+		tx->captured =
+		    arena_calloc(&tx->a, CAPTURED_MAX, sizeof(*tx->captured));
+	if (tx->ncaptured < CAPTURED_MAX)
+		tx->captured[tx->ncaptured++] = address;
+	else
+		log_info(s->log, "capture.more", KV("to", address));
+}
+
+/* The map's entry for the address, or for it without its detail. */
+static enum rc
+map(struct gw_smtp *s, const struct addr *rcpt, struct str **out, size_t *n)
+{
+	struct addr base;
+
+	if (mail_rules_recipient(rules_of(s), &s->tx.a, rcpt, out, n) == RC_OK)
+		return RC_OK;
+	if (mail_subaddress(&s->unit, rcpt, s->conf->subaddress, &base) !=
+	    RC_OK)
+		return RC_NOENT;
+	return mail_rules_recipient(rules_of(s), &s->tx.a, &base, out, n);
+}
+
+enum rc
+gw_rules_targets(struct gw_smtp *s, const struct addr *rcpt,
+    struct gw_target **out, size_t *out_n, bool *mapped)
+{
+	struct str *to;
+	size_t n;
+
+	*mapped = true;
+	if (gw_rules_captures(s)) {
+		one_target(s, mail_rules_capture(rules_of(s)), out, out_n);
+		return RC_OK;
+	}
+	if (gw_rules_here(s, rcpt->domain))
+		return local_targets(s, rcpt->local, out, out_n);
+	if (map(s, rcpt, &to, &n) != RC_OK) {
+		*mapped = false;
+		one_target(s, mail_addr_text(&s->tx.a, rcpt), out, out_n);
+		return RC_OK;
+	}
+	*out = arena_calloc(&s->tx.a, n, sizeof(**out));
+	for (size_t i = 0; i < n; i++)
+		(*out)[i] = target_of(s, to[i]);
+	*out_n = n;
+	return RC_OK;
+}
+
+/* Any number of addresses, in as many questions as that takes. */
+static void
+ask(struct gw_smtp *s, const struct str *q, size_t n, struct dir_rcpt *r)
+{
+	for (size_t i = 0; i < n; i += DIR_RCPTS_MAX) {
+		size_t some = MIN(n - i, DIR_RCPTS_MAX);
+
+		if (dir_rcpts(s->gw->dir, &s->unit, q + i, some,
+			s->authenticated, gw_dir_deadline(s), r + i) == RC_OK)
+			continue;
+		for (size_t k = i; k < i + some; k++)
+			r[k] = (struct dir_rcpt){ .rc = RC_TEMP,
+				.why = STR("no answer from the directory") };
+	}
+}
+
+/* What may stand for an address that the directory does not know. */
+struct miss {
+	struct gw_target *t;
+	struct str base, catch_all; /* "" none */
+	size_t base_at, catch_at;   /* in the question */
+	bool catch_foreign;
+};
+
+static bool
+is_miss(struct gw_smtp *s, struct gw_target *t, struct miss *m)
+{
+	struct addr x, base;
+
+	if (t->foreign || t->is.rc != RC_NOENT ||
+	    mail_addr_parse(&s->unit, t->address, &x) != RC_OK)
+		return false;
+	*m = (struct miss){ .t = t };
+	if (mail_subaddress(&s->unit, &x, s->conf->subaddress, &base) == RC_OK)
+		m->base = mail_addr_text(&s->unit, &base);
+	m->catch_all = mail_rules_catch_all(rules_of(s), x.domain);
+	if (m->catch_all.n > 0)
+		m->catch_foreign = target_of(s, m->catch_all).foreign;
+	return m->base.n > 0 || m->catch_all.n > 0;
+}
+
+static void
+settle(const struct miss *m, const struct dir_rcpt *r)
+{
+	struct gw_target *t = m->t;
+
+	/* The full address stays: Delivered-To shows the detail. */
+	if (m->base.n > 0 && r[m->base_at].rc != RC_NOENT) {
+		t->is = r[m->base_at];
+		return;
+	}
+	if (m->catch_all.n == 0)
+		return;
+	if (m->catch_foreign) {
+		t->foreign = true;
+		t->is = (struct dir_rcpt){ .rc = RC_OK, .kind = DIR_ELSEWHERE };
+	} else {
+		t->is = r[m->catch_at];
+	}
+	if (t->is.kind != DIR_USER)
+		t->address = m->catch_all;
+}
+
+static void
+second_question(struct gw_smtp *s, struct gw_target **v, size_t n)
+{
+	struct miss *miss = arena_calloc(&s->unit, n, sizeof(*miss));
+	struct str *q = arena_calloc(&s->unit, n * 2, sizeof(*q));
+	struct dir_rcpt *r = arena_calloc(&s->unit, n * 2, sizeof(*r));
+	size_t nmiss = 0, nq = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct miss *m = &miss[nmiss];
+
+		if (!is_miss(s, v[i], m))
+			continue;
+		nmiss++;
+		if (m->base.n > 0) {
+			m->base_at = nq;
+			q[nq++] = m->base;
+		}
+		if (m->catch_all.n > 0 && !m->catch_foreign) {
+			m->catch_at = nq;
+			q[nq++] = m->catch_all;
+		}
+	}
+	ask(s, q, nq, r);
+	for (size_t i = 0; i < nmiss; i++)
+		settle(&miss[i], r);
+}
+
+void
+gw_rules_ask(struct gw_smtp *s, struct gw_target **v, size_t n)
+{
+	struct str *q = arena_calloc(&s->unit, n, sizeof(*q));
+	struct dir_rcpt *r = arena_calloc(&s->unit, n, sizeof(*r));
+	size_t nq = 0, k = 0;
+	bool missing = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i]->foreign)
+			v[i]->is = (struct dir_rcpt){ .rc = RC_OK,
+				.kind = DIR_ELSEWHERE };
+		else
+			q[nq++] = v[i]->address;
+	}
+	ask(s, q, nq, r);
+	for (size_t i = 0; i < n; i++) {
+		if (v[i]->foreign)
+			continue;
+		v[i]->is = r[k++];
+		missing = missing || v[i]->is.rc == RC_NOENT;
+	}
+	if (missing)
+		second_question(s, v, n);
+}
+
+/*
+ * Whom bounces of a local user's mail go to: nobody delivers to user@hostname
+ * unless that is one of our domains.
+ */
+static void
+local_sender(struct gw_smtp *s, struct addr *from, struct str *text)
+{
+	struct gw_target *to;
+	struct addr x;
+	size_t n;
+
+	if (!gw_rules_here(s, from->domain) ||
+	    conf_is_local_domain(s->conf, from->domain))
+		return;
+	*text = str_c(s->conf->postmaster);
+	if (local_targets(s, from->local, &to, &n) == RC_OK)
+		*text = to[0].address;
+	if (mail_addr_parse(&s->tx.a, *text, &x) == RC_OK)
+		*from = x;
+}
+
+/*
+ * The map is for mail of our own; a stranger's sender stays, so that SPF is
+ * asked about who really sent it.
+ */
+void
+gw_rules_sender(struct gw_smtp *s, struct addr *from, struct str *text)
+{
+	struct addr x;
+	struct str to;
+
+	if (text->n == 0 || !(s->submission || conf_is_relay_client(s->conf,
+						   netd_peer_ip(s->c))))
+		return;
+	if (mail_rules_sender(rules_of(s), &s->tx.a, from, &to) != RC_OK) {
+		local_sender(s, from, text);
+		return;
+	}
+	if (mail_addr_parse(&s->tx.a, to, &x) != RC_OK)
+		return;
+	*text = to;
+	*from = x;
+}
+
+uint64_t
+gw_rules_size_max(const struct gw_smtp *s, const struct addr *from)
+{
+	return mail_rules_size_limit(
+	    rules_of(s), from, s->conf->message_size_max);
+}
+
+enum rc
+gw_rules_local_sender(const struct gw_smtp *s, struct str address)
+{
+	AUTO_ARENA a = { 0 };
+	struct addr x;
+
+	if (gw_site_trusts(s->site, s->uid))
+		return RC_OK;
+	if (s->user.n == 0)
+		return RC_TEMP;
+	if (mail_addr_parse(&a, address, &x) != RC_OK)
+		return RC_DENY;
+	return gw_rules_here(s, x.domain) && str_ieq(x.local, s->user)
+		   ? RC_OK
+		   : RC_DENY;
+}
+
+struct copies {
+	struct gw_smtp *s;
+	struct gw_target v[BCC_MAX];
+	size_t n;
+};
+
+static void
+add_copy(void *ctx, struct str address)
+{
+	struct copies *c = ctx;
+	struct gw_tx *tx = &c->s->tx;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (str_ieq(c->v[i].address, address))
+			return;
+	for (size_t i = 0; i < tx->nrcpt; i++)
+		if (str_ieq(tx->rcpt[i].address, address))
+			return;
+	if (c->n == BCC_MAX) {
+		log_warn(c->s->log, "bcc.too_many", KV("left_out", address));
+		return;
+	}
+	c->v[c->n++] = target_of(c->s, address);
+}
+
+/* By the address as given and by the person's main one. */
+static void
+copies_to(struct copies *c, const struct gw_rcpt *r)
+{
+	const struct mail_rules *rules = rules_of(c->s);
+	struct arena *a = &c->s->unit;
+	struct addr x, base;
+
+	if (mail_addr_parse(a, r->address, &x) == RC_OK) {
+		mail_rules_bcc_to(rules, &x, add_copy, c);
+		if (mail_subaddress(a, &x, c->s->conf->subaddress, &base) ==
+		    RC_OK)
+			mail_rules_bcc_to(rules, &base, add_copy, c);
+	}
+	if (r->primary.n > 0 && mail_addr_parse(a, r->primary, &x) == RC_OK)
+		mail_rules_bcc_to(rules, &x, add_copy, c);
+}
+
+/* False: it could not be found out who that is. */
+static bool
+take_copy(struct gw_smtp *s, const struct gw_target *t)
+{
+	struct mail_route route;
+	enum rc rc = t->is.rc;
+
+	if (rc == RC_OK && t->is.kind == DIR_ELSEWHERE)
+		rc = mail_route(
+		    &s->unit, s->conf, t->address, t->is.route, &route);
+	if (rc == RC_OK) {
+		gw_rcpt_add(s, &(struct gw_rcpt){ .address = t->address,
+				   .kind = t->is.kind,
+				   .dir_id = t->is.id,
+				   .route = t->is.route,
+				   .notify = REM_NOTIFY_NEVER });
+		return true;
+	}
+	log_warn(s->log, "bcc.refused", KV("to", t->address),
+	    KVC("rc", rc_name(rc)), KV("why", t->is.why));
+	return rc != RC_TEMP;
+}
+
+static bool
+copies(struct gw_smtp *s)
+{
+	struct copies *c = arena_calloc(&s->unit, 1, sizeof(*c));
+	struct gw_target *v[BCC_MAX];
+	size_t given = s->tx.nrcpt;
+	bool known = true;
+
+	c->s = s;
+	mail_rules_bcc(rules_of(s), add_copy, c);
+	if (s->tx.from.n > 0)
+		mail_rules_bcc_from(rules_of(s), &s->tx.from_addr, add_copy, c);
+	for (size_t i = 0; i < given; i++)
+		copies_to(c, &s->tx.rcpt[i]);
+	for (size_t i = 0; i < c->n; i++)
+		v[i] = &c->v[i];
+	if (c->n > 0)
+		gw_rules_ask(s, v, c->n);
+	for (size_t i = 0; i < c->n && known; i++)
+		known = take_copy(s, v[i]);
+	return known;
+}
+
+/* X-Original-To of everybody, folded, behind what is in the edits already. */
+static enum rc
+name_captured(struct gw_smtp *s)
+{
+	struct gw_tx *tx = &s->tx;
+	AUTO_BUF b = { 0 };
+	enum rc rc;
+
+	buf_init(&b, 128u << 10);
+	rc = buf_add(&b, tx->edits);
+	for (size_t i = 0; i < tx->ncaptured && rc == RC_OK; i++)
+		rc = buf_fmt(
+		    &b, "X-Original-To: %.*s\r\n", STRF(tx->captured[i]));
+	if (rc == RC_OK)
+		tx->edits = str_dup(&tx->a, buf_str(&b));
+	return rc;
+}
+
+bool
+gw_rules_step(struct gw_smtp *s, enum next *out)
+{
+	bool captures = gw_rules_captures(s);
+
+	if (captures && s->tx.ncaptured > 0 && name_captured(s) != RC_OK) {
+		*out = gw_refuse(s, 451, "4.3.0", "Cannot complete the header");
+		return false;
+	}
+	if (captures || !mail_rules_has_bcc(rules_of(s)) || copies(s))
+		return true;
+	*out = gw_refuse(s, 451, "4.3.0", "Cannot look up a recipient now");
+	return false;
+}
