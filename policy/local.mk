@@ -17,6 +17,7 @@ libpolicy_a_SOURCES += \
 	%D%/pol_dkim.h %D%/pol_dkim.c \
 	%D%/pol_dmarc.h %D%/pol_dmarc.c %D%/pol_dmarc_record.c \
 	%D%/pol_author.h %D%/pol_author.c \
+	%D%/pol_rules.h %D%/pol_rules.c \
 	%D%/pol_check.h %D%/pol_check.c \
 	%D%/policy.h %D%/policy.c
 libpolicy_a_CPPFLAGS += $(OPENDKIM_CFLAGS)

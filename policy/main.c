@@ -28,8 +28,10 @@ static void
 on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
 {
 	struct daemon *dm = ctx;
+	const struct pol_rules *rules;
 
-	(void)in;
+	if (pol_rules_load(dm->policy.log, in, &rules) == RC_OK)
+		policy_rules_set(&dm->policy, rules);
 	policy_conf_set(&dm->policy, conf_ref(conf));
 }
 
@@ -95,6 +97,7 @@ on_stop(void *ctx, struct deadline dl)
 	resolver_free(&p->resolver);
 	inflight_close(&p->inflight);
 	conf_unref(&p->conf);
+	pol_rules_unref(&p->rules);
 }
 
 static void
@@ -128,6 +131,7 @@ main(int argc, char **argv)
 	struct daemon dm = { 0 };
 	struct policy *p = &dm.policy;
 	struct resolver_conf dns;
+	struct ipc_in in;
 	const struct proc_hooks hooks = {
 		.reload = on_reload,
 		.status = on_status,
@@ -140,6 +144,9 @@ main(int argc, char **argv)
 	p->log = &dm.proc.log;
 	pthread_mutex_init(&p->conf_lock, NULL);
 	p->conf = conf_ref(dm.proc.conf);
+	ipc_in_init(&in, &dm.proc.start);
+	if (pol_rules_load(p->log, &in, &p->rules) != RC_OK)
+		return PROC_EX_CONFIG;
 	dns = conf_dns(p->conf);
 	p->resolver = resolver_new(p->log, &dns);
 	if (p->resolver == NULL)

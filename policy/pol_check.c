@@ -11,6 +11,9 @@
  *   than we look at
  *   more forged results in our name  550 5.6.0
  *   than we cut
+ *   the site's header checks         as they say: they come first, and what
+ *                                    they decide in the sender's favour, a
+ *                                    refusal by the others still overrides
  * A temporary error never refuses or moves anything.
  */
 #include "mail/ares.h"
@@ -18,6 +21,7 @@
 #include "policy/pol_author.h"
 #include "policy/pol_check.h"
 #include "policy/pol_dmarc.h"
+#include "policy/pol_rules.h"
 
 #define QUESTIONS_MAX (1 + POL_DKIM_MAX + POL_AUTHORS_MAX * POL_DMARC_WALK_MAX)
 
@@ -38,6 +42,7 @@ struct work {
 	/* The author domain that fares worst. */
 	struct pol_dmarc_out dmarc;
 	struct str author;
+	struct pol_hits hits; /* of the header checks */
 };
 
 static struct str
@@ -324,6 +329,45 @@ find_forged(struct work *w, struct pol_verdict *out)
 	return RC_DENY;
 }
 
+/* True: the header checks refuse it, and nobody else has to be asked. */
+static bool
+check_headers(struct work *w, struct pol_verdict *out)
+{
+	struct pol_hits *h = &w->hits;
+
+	pol_rules_run(w->e->log, w->e->headers, w->a, w->header, h);
+	if (h->action != 0)
+		out->why = str_fmt(w->a, "header check, line %u", h->line);
+	if (h->action == POL_HEADERS_REJECT) {
+		refuse(out, "5.7.1", h->text);
+		return true;
+	}
+	if (h->action == POL_HEADERS_DEFER) {
+		refuse(out, "4.7.1", h->text);
+		out->action = POL_DEFER;
+		return true;
+	}
+	return false;
+}
+
+/* What they say about a message that comes in. */
+static void
+apply_headers(const struct work *w, struct pol_verdict *out)
+{
+	const struct pol_hits *h = &w->hits;
+
+	pol_rules_cut(w->a, h, out);
+	out->edits = str_cat(w->a, h->edits, out->edits);
+	if (out->action == POL_REJECT)
+		return;
+	if (h->action == POL_HEADERS_DISCARD)
+		out->action = POL_DISCARD;
+	else if (h->action == POL_HEADERS_HOLD)
+		out->action = POL_HOLD;
+	else if (h->action == POL_HEADERS_JUNK)
+		out->action = POL_JUNK;
+}
+
 enum rc
 pol_check_run(const struct pol_env *e, struct arena *a,
     const struct pol_check *in, struct deadline dl, struct pol_verdict *out)
@@ -342,6 +386,8 @@ pol_check_run(const struct pol_env *e, struct arena *a,
 		return rc;
 	if (find_forged(&w, out) != RC_OK)
 		return RC_OK;
+	if (check_headers(&w, out))
+		return RC_OK;
 	pol_ask_init(&w.ask, a, e->ask, e->ask_arg, dl);
 	pol_authors(a, w.header, &w.authors);
 	w.nkey = pol_dkim_keys(a, w.header, w.key);
@@ -353,6 +399,7 @@ pol_check_run(const struct pol_env *e, struct arena *a,
 	check_dmarc(&w);
 	decide(&w, out);
 	write_edits(&w, out);
+	apply_headers(&w, out);
 	out->spf = str_c(pol_spf_name(w.spf.result));
 	out->dkim = str_c(dkim_summary(&w.dkim));
 	out->dmarc = str_c(summary_dmarc(&w));

@@ -17,6 +17,7 @@
 #include "policy/pol_ask.h"
 #include "policy/pol_client.h"
 #include "policy/pol_dkim.h"
+#include "policy/pol_headers.h"
 #include "policy/pol_spf.h"
 
 struct pol_env {
@@ -24,7 +25,8 @@ struct pol_env {
 	struct pol_dkim *dkim;
 	pol_ask_fn *ask;
 	void *ask_arg;
-	struct str hostname; /* authserv-id */
+	struct str hostname;               /* authserv-id */
+	const struct pol_headers *headers; /* the site's; may be NULL */
 	enum pol_spf_engine spf_engine;
 	bool spf_reject;   /* else a failure is only marked */
 	bool dmarc_reject; /* else a failure under p=reject goes to Junk */

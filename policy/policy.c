@@ -50,6 +50,29 @@ policy_conf_set(struct policy *p, const struct conf *conf)
 	conf_unref(&old);
 }
 
+void
+policy_rules_set(struct policy *p, const struct pol_rules *rules)
+{
+	const struct pol_rules *old;
+
+	pthread_mutex_lock(&p->conf_lock);
+	old = p->rules;
+	p->rules = rules;
+	pthread_mutex_unlock(&p->conf_lock);
+	pol_rules_unref(&old);
+}
+
+static const struct pol_rules *
+rules_of(struct policy *p)
+{
+	const struct pol_rules *r;
+
+	pthread_mutex_lock(&p->conf_lock);
+	r = pol_rules_ref(p->rules);
+	pthread_mutex_unlock(&p->conf_lock);
+	return r;
+}
+
 void *
 policy_worker_init(void *ctx)
 {
@@ -187,16 +210,25 @@ take_poison(struct job *j, const struct pol_check *in, struct pol_verdict *v)
 		inflight_forget(p->inflight, key);
 }
 
+/* A refusal's words belong to the rules, which may go with the next reload. */
+static void
+hold_texts(struct arena *a, struct pol_verdict *v)
+{
+	v->text = str_dup(a, v->text);
+}
+
 static enum rc
 check(struct job *j, struct rpcd_req *r, const struct pol_check *in,
     struct pol_verdict *v)
 {
 	const struct conf *conf = policy_conf(j->p);
+	const struct pol_rules *rules = rules_of(j->p);
 	int left = MAX(deadline_left_ms(r->dl) - SPARE_MS, 0);
 	const struct pol_env env = { .log = &j->log,
 		.dkim = r->worker,
 		.ask = ask,
 		.ask_arg = j,
+		.headers = pol_rules_headers(rules),
 		.hostname = str_dup(&r->a, str_c(conf->hostname)),
 		.spf_engine = conf->spf_engine == CONF_SPF_LIBSPF2
 				  ? POL_SPF_LIBSPF2
@@ -209,10 +241,13 @@ check(struct job *j, struct rpcd_req *r, const struct pol_check *in,
 	make_key(j, in);
 	if (enter(j) == RC_DENY) {
 		take_poison(j, in, v);
+		pol_rules_unref(&rules);
 		return RC_OK;
 	}
 	rc = pol_check_run(&env, &r->a, in, deadline_in(MIN(left, DNS_MS)), v);
 	leave(j);
+	hold_texts(&r->a, v);
+	pol_rules_unref(&rules);
 	return rc;
 }
 

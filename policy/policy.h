@@ -14,6 +14,7 @@
 #include "lib/inflight.h"
 #include "lib/resolver.h"
 #include "lib/rpcd.h"
+#include "policy/pol_rules.h"
 
 struct policy_counts {
 	_Atomic uint64_t checks;
@@ -27,6 +28,7 @@ struct policy {
 	const struct log *log;
 	pthread_mutex_t conf_lock;
 	const struct conf *conf;
+	const struct pol_rules *rules; /* likewise; may be NULL */
 	struct resolver *resolver;
 	struct inflight *inflight;
 	int64_t started_ns;
@@ -37,6 +39,7 @@ struct policy {
 const struct conf *policy_conf(struct policy *p);
 /* Takes over the reference. */
 void policy_conf_set(struct policy *p, const struct conf *conf);
+void policy_rules_set(struct policy *p, const struct pol_rules *rules);
 
 /* For rpcd; ctx is the struct policy. */
 void *policy_worker_init(void *ctx);
