@@ -6,6 +6,7 @@ fuzz_programs = \
 	%D%/addr_fuzz \
 	%D%/addrlist_fuzz \
 	%D%/ares_fuzz \
+	%D%/aliases_fuzz \
 	%D%/conf_fuzz \
 	%D%/date_fuzz \
 	%D%/decode_fuzz \
@@ -33,6 +34,8 @@ fuzz_programs = \
 	%D%/proxy2_fuzz \
 	%D%/smtp_client_fuzz \
 	%D%/signer_fuzz \
+	%D%/rules_fuzz \
+	%D%/sendmail_fuzz \
 	%D%/smtp_syntax_fuzz \
 	%D%/spf_fuzz \
 	%D%/store_keys_fuzz \
@@ -56,6 +59,15 @@ fuzz_ldflags = $(AM_LDFLAGS)
 fuzz_main = %D%/fuzz.h %D%/replay.c
 endif
 
+%C%_aliases_fuzz_SOURCES = %D%/aliases_fuzz.c $(fuzz_main)
+%C%_aliases_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_aliases_fuzz_LDADD = $(MAIL_LIBS)
+%C%_rules_fuzz_SOURCES = %D%/rules_fuzz.c $(fuzz_main)
+%C%_rules_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_rules_fuzz_LDADD = $(MAIL_LIBS)
+%C%_sendmail_fuzz_SOURCES = %D%/sendmail_fuzz.c $(fuzz_main)
+%C%_sendmail_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_sendmail_fuzz_LDADD = libsendmail.a $(MAIL_LIBS)
 %C%_addr_fuzz_SOURCES = %D%/addr_fuzz.c $(fuzz_main)
 %C%_addr_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_addr_fuzz_LDADD = $(MAIL_LIBS)
