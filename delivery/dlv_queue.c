@@ -429,8 +429,11 @@ take_up(struct dlv_queue *q, struct dlv_send *s)
 
 	DL_DELETE(q->outcomes, s);
 	if (s->rc == RC_OK) {
-		/* Who has changed it meant what is there now. */
-		s->refresh = s->refresh || m->changed;
+		/*
+		 * Who has changed it meant what is there now; a look that has
+		 * come in between clears `changed`, and the count stays.
+		 */
+		s->refresh = s->refresh || s->job->pokes != m->pokes;
 		pthread_mutex_unlock(&q->lock);
 		dlv_send_commit(s);
 		pthread_mutex_lock(&q->lock);

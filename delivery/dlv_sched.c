@@ -160,6 +160,7 @@ void
 dlv_sched_look(struct dlv_sched *s, struct dlv_message *m)
 {
 	m->changed = true;
+	m->pokes++;
 	if (m->listed || m->looking)
 		return;
 	m->listed = true;
@@ -233,6 +234,7 @@ claim(struct dlv_sched *s, struct dlv_job *j, int64_t now)
 
 	dlv_heap_remove(&p->jobs, &j->node);
 	j->running = true;
+	j->pokes = j->m->pokes;
 	p->running++;
 	p->turn = now;
 	if (is_house(p)) {

@@ -50,6 +50,7 @@ struct dlv_job {
 	struct dlv_message *m;
 	struct dlv_place *place;
 	struct dlv_job *next; /* of the message */
+	uint16_t pokes;       /* of the message, when it was claimed */
 	bool running, wanted;
 };
 
@@ -63,6 +64,7 @@ struct dlv_message {
 	bool listed;      /* in `looks` */
 	bool looking;     /* somebody reads it now */
 	bool changed;     /* poked since */
+	uint16_t pokes;   /* so far */
 	uint8_t id_n;
 	char id[];
 };

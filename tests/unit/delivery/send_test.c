@@ -471,7 +471,19 @@ none_sending(struct test *t)
 	return sum.sending == 0;
 }
 
-/* What an administrator did while it was on its way is not undone. */
+static bool
+one_held(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.held == 1;
+}
+
+/*
+ * What an administrator did while it was on its way is not undone, also if the
+ * queue has looked at the message before the answer came.
+ */
 static void
 held_while_on_its_way_stays_held(void **state)
 {
@@ -488,6 +500,7 @@ held_while_on_its_way_stays_held(void **state)
 	t.store.item[0].entries[0].state = DLV_HELD;
 	pthread_mutex_unlock(&t.store.lock);
 	dlv_queue_poke(t.d.queue, STR("a1"));
+	assert_true(becomes(&t, one_held));
 	fake_rem_answer(&t.rem, 0, RC_OK);
 	assert_true(becomes(&t, none_sending));
 	assert_int_equal(fake_store_entries(&t.store), 1);
