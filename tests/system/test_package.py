@@ -73,6 +73,7 @@ def test_what_is_in_it(deb):
                  "usr/lib/sysusers.d/gatepost.conf",
                  "usr/share/doc/gatepost/examples/gatepost.conf",
                  "etc/fail2ban/filter.d/gatepost.conf",
+                 "usr/bin/gatepost-sendmail",
                  "usr/share/man/man5/gatepost.conf.5.gz"):
         assert path in files, path
     assert not re.search(r"^-..s|^-.....s", listed, re.M), "set-uid"
@@ -131,6 +132,8 @@ def test_install_use_purge(kind, deb, tmp_path):
                 reply = c.deliver("x@client.test", ["ben@" + ldif.MAIL],
                                   b"Subject: packed\r\n\r\nHello\r\n")
                 assert reply.code == 250
+            root.run("sh", "-c", "printf 'Subject: local\\n\\nby sendmail\\n' "
+                     "| /usr/sbin/sendmail -f root ben@" + ldif.MAIL)
             owners = set(root.run(
                 "ps", "-o", "user:30=", "--ppid", str(
                     inside(site)), check=False).split())
