@@ -143,9 +143,9 @@ by_time(const void *x, const void *y)
 static double
 ms_at(const struct bench *b, size_t percent)
 {
-	return b->ntook > 0
-		   ? (double)b->took[(b->ntook - 1) * percent / 100] / 1e6
-		   : 0;
+	size_t at = b->ntook > 0 ? (b->ntook - 1) * percent / 100 : 0;
+
+	return b->ntook > 0 ? (double)b->took[at] / 1e6 : 0;
 }
 
 static void

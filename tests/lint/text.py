@@ -25,7 +25,8 @@ MAY_INCLUDE = {
     "imap": BASE | {"store"},
     "gateway": BASE,
     "web": BASE,
-    "supervisor": {"lib", "conf"},
+    # mail: the parsers of rules and aliases, which it checks at a reload
+    "supervisor": {"lib", "conf", "mail"},
     "track": {"lib", "conf"},
     "cli": BASE | {"store"},
 }

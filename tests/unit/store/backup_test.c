@@ -242,9 +242,9 @@ static void
 what_was_backed_up_comes_back(void **state)
 {
 	struct rig *r = *state;
-	struct store_mailbox was;
-	struct backup_done d;
-	struct restore_done x;
+	struct store_mailbox was = { 0 };
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
 	struct field f;
 	uint64_t first;
 
@@ -288,9 +288,9 @@ static void
 damage_is_named_and_nothing_restored(void **state)
 {
 	struct rig *r = *state;
-	struct store_mailbox was;
-	struct backup_done d;
-	struct restore_done x;
+	struct store_mailbox was = { 0 };
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
 	struct field f;
 	char path[200];
 	AUTO_FD fd = -1;
@@ -328,8 +328,8 @@ static void
 wrong_places_are_refused(void **state)
 {
 	struct rig *r = *state;
-	struct backup_done d;
-	struct restore_done x;
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
 	struct field f;
 	struct rig b;
 
@@ -359,9 +359,9 @@ static void
 cut_short_leaves_the_one_before(void **state)
 {
 	struct rig *r = *state;
-	struct store_mailbox was;
-	struct backup_done d;
-	struct restore_done x;
+	struct store_mailbox was = { 0 };
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
 	struct recio rec;
 	struct field f;
 	size_t calls = 0;
@@ -413,11 +413,11 @@ static void
 restoring_can_be_repeated(void **state)
 {
 	struct rig *r = *state;
-	struct store_mailbox was;
+	struct store_mailbox was = { 0 };
 	struct engine *e = NULL;
 	struct engine_conf conf;
-	struct backup_done d;
-	struct restore_done x;
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
 	struct recio rec;
 	struct field f;
 	size_t calls = 1;
