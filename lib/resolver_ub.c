@@ -26,9 +26,13 @@ static const struct {
 	{ "rrset-roundrobin:", "no" },
 };
 
-static const char *const unwanted[] = { "test", "home.arpa", "127.in-addr.arpa",
-	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
-	".ip6.arpa" };
+static const char *const unwanted[] = {
+	"test",
+	"home.arpa",
+	"127.in-addr.arpa",
+	("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
+	 ".ip6.arpa"),
+};
 
 static bool
 good(const struct log *log, const char *what, const char *value, int err)

@@ -47,7 +47,7 @@ def test_allocation_in_lib(faults):
     ("gateway/a.c", "directory/ldap.h", True),
     ("gateway/a.c", "store/reader.h", True),
     ("imap/a.c", "store/reader.h", False),
-    ("supervisor/a.c", "mail/x.h", True),
+    ("supervisor/a.c", "store/x.h", True),
     ("tests/unit/a.c", "store/log.h", False),
 ])
 def test_layering(faults, name, header, bad):
