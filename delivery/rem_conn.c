@@ -435,6 +435,8 @@ on_done(struct rem_conn *c)
 	for (size_t i = 0; i < c->c.tx->nto; i++)
 		good = good && !c->c.to[i].elsewhere;
 	rem_job_collect(j, c);
+	/* The job may be gone before the connection is. */
+	c->c.tx = NULL;
 	c->job = NULL;
 	if (good && rem_pool_keep(c)) {
 		arm(c, true);

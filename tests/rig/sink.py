@@ -492,6 +492,14 @@ class Sink:
     def connections(self):
         return len(self.sessions)
 
+    def say_all(self, line):
+        """A line on every open connection that nobody has asked for."""
+        with self.lock:
+            live = [s.sock for s in self.sessions]
+        for sock in live:
+            with contextlib.suppress(OSError):
+                sock.sendall(line.encode() + b"\r\n")
+
     def drop_all(self):
         """Every open connection is cut."""
         with self.lock:

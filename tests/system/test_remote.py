@@ -380,6 +380,17 @@ def test_a_dead_connection_is_replaced(remote, sink):
     assert sink.connections == 3
 
 
+@pytest.mark.parametrize("line", [
+    "421 4.7.0 too many messages", "250 2.0.0 nobody asked", "nonsense"])
+def test_words_to_an_idle_connection(remote, sink, line):
+    """Its message is long over; what is said is about nobody."""
+    assert remote.send(sink.hop).first["rc"] == "ok"
+    sink.say_all(line)
+    wait_until(lambda: sink.open == 0, "the end of the connection")
+    assert remote.send(sink.hop).first["rc"] == "ok"
+    assert sink.connections == 2
+
+
 def test_not_again_when_the_dot_was_sent(remote, sink):
     assert remote.send(sink.hop).first["rc"] == "ok"
     sink.on("dot", s.DROP)
