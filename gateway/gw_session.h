@@ -51,6 +51,7 @@ struct gw_tx {
 	enum rem_ret ret;
 	struct gw_rcpt *rcpt;
 	size_t nrcpt, rcpt_size;
+	size_t said;      /* RCPT, whatever was answered */
 	unsigned taken;   /* RCPT that were answered 250 */
 	int64_t asked_ns; /* when the first of them was looked up */
 	struct gw_body body;

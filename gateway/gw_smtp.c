@@ -118,6 +118,7 @@ gw_tx_reset(struct gw_smtp *s)
 	tx->ret = REM_RET_NONE;
 	tx->rcpt = NULL;
 	tx->nrcpt = tx->rcpt_size = 0;
+	tx->said = 0;
 	tx->taken = 0;
 	tx->captured = NULL;
 	tx->ncaptured = 0;
@@ -194,6 +195,7 @@ on_mail(struct gw_smtp *s, struct str arg)
 
 	if (s->submission && !s->authenticated)
 		return gw_reply(s, 530, "5.7.0", "Authentication required");
+	gw_tx_reset(s); /* what a refused MAIL left behind */
 	if (mail_smtp_from(&s->tx.a, arg, &args) != RC_OK ||
 	    args.path.no_domain)
 		return gw_reply(s, 501, "5.1.7", "Bad sender address syntax");

@@ -239,9 +239,9 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 bool
 gw_policy_step(struct gw_smtp *s, enum next *out)
 {
-	if (!s->conf->policy || s->submission || s->lmtp)
+	if (s->submission || s->lmtp)
 		return true;
-	if (gw_sender_is_relay(s))
+	if (!s->conf->policy || gw_sender_is_relay(s))
 		return cut_forged(s) || trouble(s, out);
 	s->tx.tries = 0;
 	s->tx.dl = deadline_in(s->conf->policy_timeout_ms);

@@ -15,6 +15,7 @@
 #include "mail/smtp_syntax.h"
 
 #define LINE_MAX_RCPT 2048u
+#define SAID_TIMES    4u /* RCPT read for each that can be taken */
 
 struct answer {
 	int code;
@@ -103,6 +104,13 @@ read_target(struct gw_smtp *s, const struct addr *rcpt, struct line *l)
 	l->given = mail_addr_text(&s->tx.a, rcpt);
 	if (gw_rules_targets(s, rcpt, &l->to, &l->nto, &mapped) != RC_OK)
 		return (struct answer){ 550, "5.1.1", "No such user here" };
+	/* A map keeps the local part, which may be a way to relay. */
+	for (size_t i = 0; mapped && i < l->nto; i++)
+		if (l->to[i].foreign && mail_local_routes(rcpt->local) &&
+		    !may_relay(s, rcpt)) {
+			l->nto = 0;
+			return relay_denied();
+		}
 	/* RFC 3461 section 5.2.7.1: a notice names what the sender wrote. */
 	if (mapped && l->orcpt.n == 0)
 		l->orcpt = str_fmt(&s->tx.a, "rfc822;%.*s",
@@ -319,13 +327,17 @@ gw_on_rcpts(struct gw_smtp *s, struct str unit)
 	while (str_split(&unit, '\n', &line) && line.n > 1) {
 		line = str_sub(line, 5, line.n - 6); /* "RCPT ", CR */
 		lines[n].arg = line;
-		lines[n].answer = read_line(s, line, &lines[n]);
-		/* Once it is full, the directory is not asked any more. */
-		if (lines[n].nto > 0 &&
-		    s->tx.nrcpt >= s->conf->recipients_max) {
-			lines[n].nto = 0;
+		/*
+		 * Once it is full, nothing is kept and nobody asked; and what
+		 * is refused for now counts as no error, so it has a limit of
+		 * its own.
+		 */
+		if (s->tx.nrcpt >= s->conf->recipients_max ||
+		    s->tx.said >= (size_t)s->conf->recipients_max * SAID_TIMES)
 			lines[n].answer = too_many;
-		}
+		else
+			lines[n].answer = read_line(s, line, &lines[n]);
+		s->tx.said++;
 		n++;
 	}
 	ask(s, lines, n);

@@ -74,15 +74,20 @@ mail_route(struct arena *a, const struct conf *conf, struct str rcpt,
 }
 
 bool
-mail_route_relays(const struct conf *conf, const struct addr *rcpt)
+mail_local_routes(struct str local)
 {
-	if (!conf_route_domain(conf, rcpt->domain).relay)
-		return false;
-	for (size_t i = 0; i < rcpt->local.n; i++) {
-		char c = rcpt->local.p[i];
+	for (size_t i = 0; i < local.n; i++) {
+		char c = local.p[i];
 
 		if (c == '@' || c == '%' || c == '!' || c == ':')
-			return false;
+			return true;
 	}
-	return true;
+	return false;
+}
+
+bool
+mail_route_relays(const struct conf *conf, const struct addr *rcpt)
+{
+	return conf_route_domain(conf, rcpt->domain).relay &&
+	       !mail_local_routes(rcpt->local);
 }

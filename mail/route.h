@@ -24,6 +24,8 @@ struct mail_route {
 MUST_CHECK enum rc mail_route(struct arena *a, const struct conf *conf,
     struct str rcpt, struct str where, struct mail_route *out);
 
+/* Might the next server take this local part for another address? */
+bool mail_local_routes(struct str local);
 /*
  * May a stranger have mail for this address relayed?  Its domain must be
  * written as "relay:DOMAIN", and its local part must not be a way to make the

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mail/route.h"
 #include "mail/rules.h"
 
 enum kind {
@@ -502,7 +503,8 @@ mail_subaddress(
 {
 	size_t n;
 
-	if (sep[0] == '\0')
+	/* A detail that is an address of its own would be relayed to. */
+	if (sep[0] == '\0' || mail_local_routes(x->local))
 		return RC_NOENT;
 	n = str_chr(x->local, sep[0]);
 	if (n == 0 || n == x->local.n)

@@ -187,11 +187,17 @@ bdat_dialogues(void **state)
 	check_rows(rows, COUNT(rows), GW_MX, false, RC_OK);
 }
 
+#define R5 R R R R R
+#define C5 "451 451 451 451 451 "
+
 static void
 directory_trouble_is_451(void **state)
 {
 	static const struct row rows[] = {
 		{ "RCPT", S(E M R D), "220 250 250 451 554", "4.3.0" },
+		/* recipients_max is 5 */
+		{ "what is refused for now has a limit", S(E M R5 R5 R5 R5 R),
+		    "220 250 250 " C5 C5 C5 C5 "452", "4.5.3" },
 	};
 
 	(void)state;
@@ -800,6 +806,14 @@ who_is_not_checked(void **state)
 	fake_run(&f, STR(E M R D BODY), 99);
 	assert_int_equal(f.checks, 0);
 	assert_int_equal(f.submits, 1);
+	fake_free(&f);
+
+	/* RFC 8601 section 5: results in our name go, whatever is checked. */
+	fake_init(&f, GW_MX);
+	fake_run(&f, STR(E M R D FORGED BODY), 99);
+	assert_int_equal(f.checks, 0);
+	assert_int_equal(f.submits, 1);
+	assert_int_equal(f.body.n, sizeof(BODY) - 1 - sizeof(".\r\n") + 1);
 	fake_free(&f);
 
 	fake_init(&f, GW_SUBMISSION);

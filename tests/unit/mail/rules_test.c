@@ -241,6 +241,10 @@ details_are_cut_off(void **state)
 		{ S("joe@example.org"), "+", S("") },
 		{ S("joe-x@example.org"), "-", S("joe") },
 		{ S("joe+x@example.org"), "", S("") },
+		/* would be relayed to by the next server */
+		{ S("joe+x%other.test@example.org"), "+", S("") },
+		{ S("\"joe+x@other.test\"@example.org"), "+", S("") },
+		{ S("joe+other.test!x@example.org"), "+", S("") },
 	};
 	AUTO_ARENA a = { 0 };
 
