@@ -110,6 +110,8 @@ update(struct change *c, struct store_queue_update *up)
 	if (getrandom(op, sizeof(op), 0) != (ssize_t)sizeof(op))
 		return RC_TEMP;
 	up->op_id = str_n(op, sizeof(op));
+	/* A try that ends between the commit and the poke reads it, too. */
+	dlv_queue_poke(c->d->queue, up->message_id);
 	rc = store_queue_update(c->d->store, up, c->r->dl);
 	dlv_queue_poke(c->d->queue, up->message_id);
 	return rc;

@@ -15,6 +15,8 @@
 #include "delivery/rem_client.h"
 #include "directory/dir_client.h"
 
+#define DLV_COPIES_MAX 50u /* blind copies beside recipients_max */
+
 /* States of a queue entry. */
 enum dlv_state {
 	DLV_READY = 1, /* to be tried at next_at */

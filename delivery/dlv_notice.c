@@ -206,6 +206,12 @@ choose(struct notice *t, struct dlv_rcpt *out)
 	t->to = postmaster;
 	t->to_postmaster = true;
 	rc = addressee(t, postmaster, out);
+	/*
+	 * Members fail under their own address: without this each failure
+	 * would be told to the group that it came from, for ever.
+	 */
+	if (rc == RC_OK && out->kind == DIR_GROUP)
+		out->notify = REM_NOTIFY_NEVER;
 	return rc == RC_NOENT ? RC_DENY : rc;
 }
 

@@ -15,10 +15,10 @@
 #ifndef DLV_PEOPLE_H
 #define DLV_PEOPLE_H
 
-#include "directory/dir_client.h"
+#include "delivery/dlv_client.h"
 
 #define DLV_ID_BYTES   16u
-#define DLV_PEOPLE_MAX (DIR_MEMBERS_MAX + DIR_RCPTS_MAX)
+#define DLV_PEOPLE_MAX (DIR_MEMBERS_MAX + DIR_RCPTS_MAX + DLV_COPIES_MAX)
 
 struct dlv_people {
 	struct arena *a;

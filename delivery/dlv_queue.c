@@ -144,7 +144,8 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 		const struct store_queued *e = &item->entries[i];
 		struct str hop = dlv_plan_hop(&a, conf, e);
 
-		if (hop.n > 0)
+		/* By a new route: it may be on its way by the old one. */
+		if (hop.n > 0 && (m->running == 0 || dlv_sched_has(m, hop)))
 			dlv_sched_want(&q->sched, m, hop, e->next_at * 1000);
 	}
 	dlv_sched_end(&q->sched, m);

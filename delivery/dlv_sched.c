@@ -190,6 +190,15 @@ dlv_sched_begin(
 		j->wanted = false;
 }
 
+bool
+dlv_sched_has(const struct dlv_message *m, struct str hop)
+{
+	for (const struct dlv_job *j = m->jobs; j != NULL; j = j->next)
+		if (str_eq(str_n(j->place->hop, j->place->hop_n), hop))
+			return true;
+	return false;
+}
+
 void
 dlv_sched_want(
     struct dlv_sched *s, struct dlv_message *m, struct str hop, int64_t at)

@@ -102,6 +102,8 @@ struct dlv_message *dlv_sched_take_look(struct dlv_sched *s);
  */
 void dlv_sched_begin(
     struct dlv_sched *s, struct dlv_message *m, const struct dlv_numbers *sum);
+/* Is there a job for that place? */
+bool dlv_sched_has(const struct dlv_message *m, struct str hop);
 void dlv_sched_want(
     struct dlv_sched *s, struct dlv_message *m, struct str hop, int64_t at);
 void dlv_sched_end(struct dlv_sched *s, struct dlv_message *m);

@@ -86,7 +86,8 @@ on_commit(void *arg, enum rc rc, const struct store_submitted *out)
 static enum rc
 check(const struct conf *conf, const struct dlv_submit *m)
 {
-	if (m->size > conf->message_size_max || m->nto > conf->recipients_max)
+	if (m->size > conf->message_size_max ||
+	    m->nto > conf->recipients_max + DLV_COPIES_MAX)
 		return RC_BAD;
 	return RC_OK;
 }

@@ -102,7 +102,7 @@ get_rcpts(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 
 	while (ipc_next_group(in, "to", &pos, &group) == RC_OK)
 		n++;
-	if (n == 0 || n > DIR_RCPTS_MAX)
+	if (n == 0 || n > DIR_RCPTS_MAX + DLV_COPIES_MAX)
 		return RC_BAD;
 	to = arena_calloc(a, n, sizeof(*to));
 	pos = 0;

@@ -238,8 +238,8 @@ rem_free(struct rem **rp)
 static void
 trust(struct rem *r)
 {
-	if (r->conf->smart_tls == REM_SMART_VERIFY && r->conf->nsmart > 0 &&
-	    rem_tls_trust(r->tls, &r->log, r->conf->ca) != RC_OK)
+	/* Always: a reload may ask for it, and cannot load it any more. */
+	if (rem_tls_trust(r->tls, &r->log, r->conf->ca) != RC_OK)
 		log_warn(&r->log, "remote.trust",
 		    KVC("todo", "smart hosts cannot be verified"));
 }

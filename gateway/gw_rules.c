@@ -14,7 +14,7 @@
 #include "mail/route.h"
 
 #define CAPTURED_MAX 200u /* that are named in the message */
-#define BCC_MAX      50u
+#define BCC_MAX      DLV_COPIES_MAX
 
 static const struct mail_rules *
 rules_of(const struct gw_smtp *s)

@@ -283,7 +283,7 @@ enum fault {
 static void
 damage(struct test *t, enum fault fault)
 {
-	static struct dlv_rcpt many[101];
+	static struct dlv_rcpt many[100 + DLV_COPIES_MAX + 1];
 	static char big[MAIL_ADDR_TEXT_MAX + 1];
 
 	switch (fault) {
