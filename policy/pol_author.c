@@ -9,9 +9,12 @@ add(struct arena *a, struct pol_authors *out, struct str domain)
 {
 	struct str ascii;
 
-	if (domain.n == 0 || domain.p[0] == '[' ||
-	    dns_to_ascii(a, domain, &ascii) != RC_OK)
+	if (domain.n == 0 || domain.p[0] == '[')
 		return;
+	if (dns_to_ascii(a, domain, &ascii) != RC_OK) {
+		out->lost = true; /* a reader sees it all the same */
+		return;
+	}
 	for (size_t i = 0; i < out->n; i++)
 		if (str_eq(out->domain[i], ascii))
 			return;

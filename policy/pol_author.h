@@ -20,7 +20,8 @@ struct pol_authors {
 	struct str domain[POL_AUTHORS_MAX]; /* A-labels, lower case */
 	size_t n;
 	bool too_many;
-	bool odd; /* not one clear From field */
+	bool odd;  /* not one clear From field */
+	bool lost; /* a domain among them that no DNS can be asked about */
 };
 
 void pol_authors(struct arena *a, struct str header, struct pol_authors *out);

@@ -85,9 +85,10 @@ prefetch(struct work *w)
 static void
 check_spf(struct work *w)
 {
-	const struct pol_spf_conf conf = {
-		.ask = pol_ask_as_fn, .arg = &w->ask, .receiver = w->e->hostname
-	};
+	const struct pol_spf_conf conf = { .ask = pol_ask_as_fn,
+		.arg = &w->ask,
+		.engine = w->e->spf_engine,
+		.receiver = w->e->hostname };
 	const struct pol_spf_in in = { .identity = POL_SPF_MAILFROM,
 		.client_ip = w->in->client_ip,
 		.helo = w->in->helo,
@@ -180,13 +181,14 @@ dkim_summary(const struct pol_dkim_out *d)
 static bool
 exempt(const struct work *w)
 {
-	return w->authors.odd || w->authors.n > 1 || w->authors.too_many;
+	return w->authors.odd || w->authors.n > 1 || w->authors.too_many ||
+	       w->authors.lost;
 }
 
 static const char *
 summary_dmarc(const struct work *w)
 {
-	if (w->authors.n == 1 && !w->authors.too_many)
+	if (w->authors.n == 1 && !w->authors.too_many && !w->authors.lost)
 		return pol_dmarc_name(w->dmarc.result);
 	return w->authors.n == 0 && w->authors.odd ? "permerror" : "none";
 }
@@ -232,7 +234,7 @@ add_dmarc(const struct work *w, bool junk, struct mail_ares_result *r)
 		.reason = said,
 		.prop = { { "header.from", w->author } },
 		.nprop = 1 };
-	if (w->authors.n == 1 && !w->authors.too_many)
+	if (w->authors.n == 1 && !w->authors.too_many && !w->authors.lost)
 		return;
 	r->result = summary_dmarc(w);
 	r->reason = w->authors.n == 0 ? STR("From cannot be read")
@@ -287,7 +289,7 @@ static void
 apply_spf(const struct work *w, struct pol_verdict *out)
 {
 	if (w->spf.result != POL_SPF_FAIL || !w->e->spf_reject ||
-	    w->dmarc.result == POL_DMARC_PASS)
+	    (w->dmarc.result == POL_DMARC_PASS && !w->authors.lost))
 		return;
 	out->why = str_fmt(w->a, "spf: fail of %.*s", STRF(w->spf.domain));
 	refuse(out, "5.7.23",
@@ -299,10 +301,12 @@ static void
 decide(const struct work *w, struct pol_verdict *out)
 {
 	out->action = POL_ACCEPT;
-	if (w->header_cut || w->authors.too_many) {
+	if (w->header_cut || w->authors.too_many ||
+	    (w->authors.lost && w->authors.n > 0)) {
 		out->action = POL_JUNK;
 		out->why = w->header_cut ? STR("header too long to be checked")
-					 : STR("too many domains in From");
+			   : w->authors.lost ? STR("an odd domain in From")
+					     : STR("too many domains in From");
 	}
 	apply_dmarc(w, out);
 	if (out->action != POL_REJECT)
@@ -347,6 +351,12 @@ check_headers(struct work *w, struct pol_verdict *out)
 		out->action = POL_DEFER;
 		return true;
 	}
+	/* Nobody may hide behind our limits from what a site refuses. */
+	if (h->cut_short && h->action == 0) {
+		out->why = STR("header checks: too many fields");
+		refuse(out, "5.6.0", STR("Too many header fields"));
+		return true;
+	}
 	return false;
 }
 
@@ -356,7 +366,11 @@ apply_headers(const struct work *w, struct pol_verdict *out)
 {
 	const struct pol_hits *h = &w->hits;
 
-	pol_rules_cut(w->a, h, out);
+	if (pol_rules_cut(w->a, h, out) != RC_OK) {
+		out->why = STR("header checks: too many fields to remove");
+		refuse(out, "5.6.0", STR("Too many fields to remove"));
+		return;
+	}
 	out->edits = str_cat(w->a, h->edits, out->edits);
 	if (out->action == POL_REJECT)
 		return;

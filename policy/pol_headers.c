@@ -276,6 +276,9 @@ add_hit(struct pol_headers_result *out, const struct rule *r, size_t off,
     size_t len)
 {
 	if (out->n == POL_HEADERS_HITS_MAX) {
+		out->cut_short =
+		    out->cut_short || !r->action->last ||
+		    out->hit[out->n - 1].action == POL_HEADERS_IGNORE;
 		if (!r->action->last)
 			return;
 		out->n--; /* what decides must not get lost */
@@ -327,6 +330,7 @@ pol_headers_run(const struct pol_headers *h, struct arena *a, struct str header,
 
 	out->n = 0;
 	out->gave_up = 0;
+	out->cut_short = false;
 	if (h->n == 0)
 		return;
 	run.context = pcre2_match_context_create(NULL);
@@ -335,11 +339,13 @@ pol_headers_run(const struct pol_headers *h, struct arena *a, struct str header,
 		panic("out of memory");
 	pcre2_set_depth_limit(run.context, DEPTH_MAX);
 	pcre2_set_heap_limit(run.context, HEAP_MAX_KIB);
-	for (unsigned i = 0;
-	     i < POL_HEADERS_FIELDS_MAX && mail_header_next(&it, &f); i++)
-		if (run_field(
+	for (unsigned i = 0; mail_header_next(&it, &f); i++) {
+		out->cut_short = out->cut_short || i == POL_HEADERS_FIELDS_MAX;
+		if (i == POL_HEADERS_FIELDS_MAX ||
+		    run_field(
 			&run, h, a, &f, (size_t)(f.whole.p - header.p), out))
 			break;
+	}
 	out->gave_up = run.gave_up;
 	pcre2_match_data_free(run.data);
 	pcre2_match_context_free(run.context);

@@ -68,6 +68,7 @@ struct pol_headers_result {
 	struct pol_headers_hit hit[POL_HEADERS_HITS_MAX]; /* in order */
 	size_t n;
 	unsigned gave_up; /* matches that ran out of budget */
+	bool cut_short;   /* fields or hits past the limits: not all was done */
 };
 
 /* `header` is the header section, with or without the empty line. */

@@ -124,6 +124,7 @@ pol_rules_run(const struct log *log, const struct pol_headers *h,
 		    KV("text", hit->text));
 		take_hit(a, hit, out);
 	}
+	out->cut_short = r.cut_short;
 	if (r.gave_up > 0)
 		log_warn(log, "policy.header_gave_up", KVU("times", r.gave_up));
 }
@@ -136,7 +137,7 @@ by_offset(const void *x, const void *y)
 	return (a->off > b->off) - (a->off < b->off);
 }
 
-void
+enum rc
 pol_rules_cut(
     struct arena *a, const struct pol_hits *hits, struct pol_verdict *v)
 {
@@ -144,7 +145,7 @@ pol_rules_cut(
 	size_t n = v->ncut, k = 0;
 
 	if (hits->ncut == 0)
-		return;
+		return RC_OK;
 	all = arena_calloc(a, n + hits->ncut, sizeof(*all));
 	for (size_t i = 0; i < n; i++)
 		all[i] = v->cut[i];
@@ -152,9 +153,18 @@ pol_rules_cut(
 		all[n + i] = hits->cut[i];
 	n += hits->ncut;
 	qsort(all, n, sizeof(*all), by_offset);
-	for (size_t i = 0; i < n && k < POL_CUTS_MAX; i++)
-		if (k == 0 || all[i].off != all[k - 1].off)
+	for (size_t i = 0; i < n; i++) {
+		uint64_t end = all[i].off + all[i].len;
+		struct pol_cut *last = k > 0 ? &all[k - 1] : NULL;
+
+		if (last != NULL && all[i].off <= last->off + last->len)
+			last->len = MAX(last->off + last->len, end) - last->off;
+		else
 			all[k++] = all[i];
+	}
+	if (k > POL_CUTS_MAX)
+		return RC_BAD;
 	v->cut = all;
 	v->ncut = k;
+	return RC_OK;
 }

@@ -29,13 +29,17 @@ struct pol_hits {
 	struct str edits;               /* fields to put before the message */
 	struct pol_cut *cut;            /* fields to leave out, in order */
 	size_t ncut;
+	bool cut_short; /* too many fields or hits: not all was done */
 };
 
 /* h may be NULL.  *out lives in a. */
 void pol_rules_run(const struct log *log, const struct pol_headers *h,
     struct arena *a, struct str header, struct pol_hits *out);
-/* Add the hits' cuts to a verdict's, in order, each field once. */
-void pol_rules_cut(
+/*
+ * Add the hits' cuts to a verdict's, in order, without overlaps.  RC_BAD: more
+ * than can be cut.
+ */
+MUST_CHECK enum rc pol_rules_cut(
     struct arena *a, const struct pol_hits *hits, struct pol_verdict *v);
 
 #endif

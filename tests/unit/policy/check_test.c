@@ -64,6 +64,9 @@ whose_domain_counts(void **state)
 		{ "an international name",
 		    S("From: a@b\303\274cher.test\r\n\r\n"),
 		    "? xn--bcher-kva.test " },
+		{ "one that no DNS has, and a reader sees",
+		    S("From: <a@vic\342\200\214tim.test>, <b@x.test>\r\n\r\n"),
+		    "? ! x.test " },
 		{ "five of them",
 		    S("From: a@1.test, a@2.test, a@3.test, a@4.test, "
 		      "a@5.test\r\n\r\n"),
@@ -80,8 +83,8 @@ whose_domain_counts(void **state)
 		struct str got;
 
 		pol_authors(&a, rows[i].header, &who);
-		got = str_cat(&a, who.odd ? STR("? ") : STR(""),
-		    who.too_many ? STR("+ ") : STR(""));
+		got = str_fmt(&a, "%s%s%s", who.odd ? "? " : "",
+		    who.too_many ? "+ " : "", who.lost ? "! " : "");
 		for (size_t k = 0; k < who.n; k++)
 			got = str_fmt(
 			    &a, "%.*s%.*s ", STRF(got), STRF(who.domain[k]));
@@ -173,6 +176,9 @@ what_becomes_of_it(void **state)
 		    S("b@ok.test"), DMARC, POL_ACCEPT, "",
 		    "dmarc=none (several domains in From)" },
 		{ "two From fields", S("From: a@ok.test\r\n" BODY("a@x.test")),
+		    S("b@ok.test"), DMARC, POL_JUNK, "", "dmarc=none" },
+		{ "an author that no DNS has, beside one that is fine",
+		    S(BODY("<a@vic\342\200\214tim.test>, <b@ok.test>")),
 		    S("b@ok.test"), DMARC, POL_JUNK, "", "dmarc=none" },
 		{ "too many authors",
 		    S(BODY("a@1.test, a@2.test, a@3.test, a@4.test, a@5.test")),

@@ -1,6 +1,7 @@
 /* Rules on header fields: what they say, find and may cost. */
 #include "tests/unit/lib/test.h"
 #include "policy/pol_headers.h"
+#include "policy/pol_rules.h"
 
 static struct pol_headers *
 rules(struct arena *a, const char *text)
@@ -221,6 +222,61 @@ a_message_has_one_budget(void **state)
 	pol_headers_free(&h);
 }
 
+/* Forged results come merged, and a rule hits the same fields one by one. */
+static void
+cuts_never_overlap(void **state)
+{
+	struct pol_cut forged[] = { { 10, 30 }, { 60, 5 } };
+	struct pol_cut hit[] = { { 10, 12 }, { 22, 18 }, { 70, 4 } };
+	const struct pol_hits hits = { .cut = hit, .ncut = COUNT(hit) };
+	struct pol_verdict v = { .cut = forged, .ncut = COUNT(forged) };
+	AUTO_ARENA a = { 0 };
+	struct pol_cut *many;
+
+	(void)state;
+	assert_int_equal(pol_rules_cut(&a, &hits, &v), RC_OK);
+	assert_int_equal(v.ncut, 3);
+	assert_int_equal(v.cut[0].off, 10);
+	assert_int_equal(v.cut[0].len, 30);
+	assert_int_equal(v.cut[1].off, 60);
+	assert_int_equal(v.cut[2].off, 70);
+	/* More than fit are said, not left in the message. */
+	many = arena_calloc(&a, POL_CUTS_MAX, sizeof(*many));
+	for (size_t i = 0; i < POL_CUTS_MAX; i++)
+		many[i] = (struct pol_cut){ 1000 + 10 * i, 5 };
+	v = (struct pol_verdict){ .cut = many, .ncut = POL_CUTS_MAX };
+	assert_int_equal(pol_rules_cut(&a, &hits, &v), RC_BAD);
+}
+
+/* Who writes more than we look at is not taken for clean. */
+static void
+limits_are_said(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF b = { 0 };
+	struct pol_headers_result r;
+	struct pol_headers *h = NULL;
+	struct str why;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	assert_int_equal(
+	    pol_headers_parse(&a, STR("header X-Trust /./ ignore\n"), &h, &why),
+	    RC_OK);
+	for (unsigned i = 0; i <= POL_HEADERS_HITS_MAX; i++)
+		assert_int_equal(buf_add(&b, STR("X-Trust: y\r\n")), RC_OK);
+	pol_headers_run(h, &a, buf_str(&b), &r);
+	assert_true(r.cut_short);
+	buf_clear(&b);
+	for (unsigned i = 0; i <= POL_HEADERS_FIELDS_MAX; i++)
+		assert_int_equal(buf_add(&b, STR("A:\r\n")), RC_OK);
+	pol_headers_run(h, &a, buf_str(&b), &r);
+	assert_true(r.cut_short);
+	pol_headers_run(h, &a, STR("X-Trust: y\r\nA: b\r\n"), &r);
+	assert_true(!r.cut_short);
+	pol_headers_free(&h);
+}
+
 int
 main(void)
 {
@@ -232,6 +288,8 @@ main(void)
 		cmocka_unit_test(what_decides_does_not_get_lost),
 		cmocka_unit_test(a_regex_cannot_run_away),
 		cmocka_unit_test(a_message_has_one_budget),
+		cmocka_unit_test(cuts_never_overlap),
+		cmocka_unit_test(limits_are_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
