@@ -86,7 +86,8 @@ store_cmd_become_owner(struct cli *c)
 	const char *dir = c->conf->data_dir;
 	struct stat st;
 
-	umask(077);
+	/* Root makes files for the store's user: its group reads them. */
+	umask(geteuid() == 0 ? 007 : 077);
 	if (stat(dir, &st) != 0)
 		return store_cmd_fail(c, "cannot look at", dir, errno);
 	if (geteuid() != 0 || st.st_uid == 0)

@@ -6,6 +6,8 @@
  * write elsewhere.
  */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cmd_store.h"
 #include "cli/out.h"
@@ -207,6 +209,8 @@ store_cmd_restore(struct cli *c)
 		return status;
 	r.dir = j.dir;
 	r.keys_dir = j.keys;
+	/* Root makes files for the store's user: its group reads them. */
+	umask(geteuid() == 0 ? 007 : 077);
 	progress_begin(&j.bar, c->err, "restoring");
 	rc = restore_copy(&a, &r, &why);
 	progress_end(&j.bar);

@@ -240,7 +240,7 @@ copy_file(struct copying *c, const char *source, const char *path,
     struct backup_file *f, size_t from, bool named)
 {
 	const struct io *io = c->b->io;
-	AUTO_FD in = open(source, O_RDONLY | O_CLOEXEC);
+	AUTO_FD in = open(source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_FD out = -1;
 	enum rc rc = RC_OK;
 
@@ -394,8 +394,9 @@ same_header(struct copying *c, uint32_t id)
 	AUTO_FD a = open(ours, O_RDONLY | O_CLOEXEC);
 	AUTO_FD b = open(theirs, O_RDONLY | O_CLOEXEC);
 	unsigned char x[SEG_HEADER], y[SEG_HEADER];
+	struct stat st;
 
-	if (a < 0)
+	if (a < 0 || (fstat(a, &st) == 0 && st.st_size == 0))
 		return RC_OK; /* compacted */
 	if (b < 0 || fd_pread_all(a, x, sizeof(x), 0) != RC_OK ||
 	    fd_pread_all(b, y, sizeof(y), 0) != RC_OK)

@@ -42,8 +42,17 @@ in_data(struct restoring *s, const char *name)
 static enum rc
 hand_over(struct restoring *s, const char *path)
 {
-	if (geteuid() != 0 ||
-	    chown(path, s->owner.st_uid, s->owner.st_gid) == 0)
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return RC_OK;
+	/* The folder is the store's: what lies there may be a trap for root. */
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 &&
+	    (S_ISDIR(st.st_mode) ||
+		(S_ISREG(st.st_mode) && st.st_nlink == 1)) &&
+	    fchown(fd, s->owner.st_uid, s->owner.st_gid) == 0)
 		return RC_OK;
 	return backup_say(s->a, RC_TEMP, s->why, "cannot give away", path);
 }
@@ -66,7 +75,9 @@ static enum rc
 check_empty(struct restoring *s)
 {
 	const char *dir = s->r->data_dir;
-	bool marked = access(in_data(s, BACKUP_MARK), F_OK) == 0;
+	struct stat mark;
+	bool marked =
+	    lstat(in_data(s, BACKUP_MARK), &mark) == 0 && S_ISREG(mark.st_mode);
 	DIR *d = opendir(dir);
 	struct dirent *e;
 	enum rc rc = RC_OK;
@@ -155,7 +166,7 @@ copy_back(struct restoring *s, const char *from, const char *to,
 		return errno == ENOENT ? damaged(s, from, 0)
 				       : backup_say(s->a, RC_TEMP, s->why,
 					     "cannot read", from);
-	out = io_open(io, to, O_RDWR | O_CREAT | O_TRUNC, 0640);
+	out = io_open(io, to, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
 	for (size_t i = 0; out >= 0 && rc == RC_OK && i < f->nsums; i++) {
 		uint64_t off = (uint64_t)i * BACKUP_BLOCK;
 		size_t n = (size_t)MIN(BACKUP_BLOCK, f->size - off);
@@ -192,7 +203,8 @@ static enum rc
 put_mark(struct restoring *s)
 {
 	const char *path = in_data(s, BACKUP_MARK);
-	AUTO_FD fd = io_open(s->r->io, path, O_RDWR | O_CREAT, 0640);
+	AUTO_FD fd =
+	    io_open(s->r->io, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0640);
 
 	if (fd < 0 || io_syncdir(s->r->io, s->r->data_dir) != RC_OK)
 		return backup_say(s->a, RC_TEMP, s->why, "cannot write", path);
