@@ -159,18 +159,25 @@ listen_at(struct sup *s, struct str path, mode_t mode, bool ours)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	AUTO_FD fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t old;
+	bool bad;
+	int err;
 
 	if (path.n >= sizeof(sa.sun_path)) {
 		log_error(&s->log, "listen.path", KV("path", path));
 		return -1;
 	}
 	memcpy(sa.sun_path, path.p, path.n + 1);
-	if ((unlink(path.p) < 0 && errno != ENOENT) || fd < 0 ||
-	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    (ours && lchown(path.p, (uid_t)-1, s->group) < 0) ||
-	    chmod(path.p, mode) < 0 || listen(fd, BACKLOG) < 0) {
-		log_error(
-		    &s->log, "listen.failed", KV("path", path), KVE(errno));
+	/* bind gives the mode: a chmod by name could hit another file. */
+	old = umask(0777 & ~mode);
+	bad = (unlink(path.p) < 0 && errno != ENOENT) || fd < 0 ||
+	      bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	      (ours && lchown(path.p, (uid_t)-1, s->group) < 0) ||
+	      listen(fd, BACKLOG) < 0;
+	err = errno;
+	umask(old);
+	if (bad) {
+		log_error(&s->log, "listen.failed", KV("path", path), KVE(err));
 		return -1;
 	}
 	return take(&fd);
