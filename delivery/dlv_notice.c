@@ -307,10 +307,14 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 	if (rc != RC_OK)
 		return RC_TEMP;
 	m.size = text.n;
-	if (text.n <= STORE_INLINE_MAX)
+	if (text.n <= STORE_INLINE_MAX) {
 		m.inline_data = buf_str(&text);
-	else if ((m.fd = fd = fd_sealed("notice", buf_str(&text))) < 0)
-		return RC_TEMP;
+	} else {
+		fd = fd_sealed("notice", buf_str(&text));
+		if (fd < 0)
+			return RC_TEMP;
+		m.fd = fd;
+	}
 	/* What stays here needs no signature. */
 	if (to->kind != DIR_USER && sign(t, &m) != RC_OK)
 		return RC_TEMP;

@@ -310,6 +310,7 @@ is_header_rule(struct str line)
 static struct str
 clean(struct str line)
 {
+	assert(line.n == 0 || line.p != NULL);
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	return str_trim(line);

@@ -380,7 +380,7 @@ seglog_scan_one(const struct log *log, const struct seglog_conf *conf,
 		.out = out,
 		.fd = -1,
 		.id = id };
-	struct seg_header h, next;
+	struct seg_header h = { 0 }, next;
 	enum rc rc;
 
 	*out = (struct seglog_scan){ .end = { .pos = POS(id, SEG_HEADER) } };
