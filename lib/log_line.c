@@ -188,7 +188,8 @@ log_line_kv(struct log_line *l, const struct log_kv *kv)
 		const char *text = strerrordesc_np((int)kv->u);
 
 		if (text == NULL) {
-			n = snprintf(num, sizeof(num), "errno %d", (int)kv->u);
+			(void)snprintf(
+			    num, sizeof(num), "errno %d", (int)kv->u);
 			text = num;
 		}
 		log_line_pair(l, kv->key, str_c(text));

@@ -119,8 +119,8 @@ drop_pem(struct sgn_key *k)
 static enum rc
 read_domain(struct reading *r)
 {
-	struct sgn_selector *v;
-	size_t n;
+	struct sgn_selector *v = NULL;
+	size_t n = 0;
 	enum rc rc = read_state(r, &v, &n);
 
 	if (rc != RC_OK)

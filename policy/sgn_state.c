@@ -150,7 +150,7 @@ sgn_next_base(struct arena *a, const struct sgn_domain *d, int64_t now)
 	int year = (int)(1970 + now / 31556952);
 	struct str base = STR("");
 
-	for (char c = 'a'; c <= 'z'; c++) {
+	for (int c = 'a'; c <= 'z'; c++) {
 		base = str_fmt(a, "gp%d%c", year, c);
 		if (!is_base(d, base))
 			break;

@@ -46,7 +46,7 @@ check_headers(
 {
 	struct pol_headers *h = NULL;
 	AUTO_BUF b = { 0 };
-	struct str bad;
+	struct str bad = STR("");
 	enum rc rc;
 
 	buf_init(&b, RULES_BYTES_MAX);

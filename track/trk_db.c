@@ -319,7 +319,7 @@ write_batch(struct trk_db *t, const struct trk_batch *b, uint64_t *count)
 
 	if (rc != RC_NOENT)
 		return rc;
-	while ((rc = trk_record_get(&in, &e)) == RC_OK) {
+	while (trk_record_get(&in, &e) == RC_OK) {
 		rc = insert(t, &e);
 		if (rc != RC_OK)
 			return rc;

@@ -616,7 +616,8 @@ what_leaves_is_kept_for_its_first_try(void **state)
 				DIR_GROUP, STR(TEAM) };
 		}
 		if (rows[i].has_fd) {
-			t.in.fd = fd = fd_sealed("body", STR(BODY));
+			fd = fd_sealed("body", STR(BODY));
+			t.in.fd = fd;
 			t.in.inline_data = STR("");
 		}
 		assert_int_equal(submit(&t, &rc), RPCD_LATER);

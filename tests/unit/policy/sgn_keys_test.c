@@ -88,15 +88,15 @@ state_goes_round(void **state)
 	};
 	AUTO_ARENA a = { 0 };
 	AUTO_BUF b = { 0 };
-	struct sgn_selector *v;
-	size_t n;
+	struct sgn_selector *v = NULL;
+	size_t n = 0;
 
 	(void)state;
 	buf_init(&b, SGN_STATE_MAX);
 	assert_int_equal(sgn_state_format(&b, in, COUNT(in)), RC_OK);
 	assert_int_equal(sgn_state_parse(&a, buf_str(&b), &v, &n), RC_OK);
 	assert_int_equal(n, COUNT(in));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < COUNT(in); i++) {
 		assert_true(str_eq(v[i].name, in[i].name));
 		assert_int_equal(v[i].state, in[i].state);
 		assert_int_equal(v[i].since, in[i].since);
