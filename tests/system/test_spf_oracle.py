@@ -9,9 +9,8 @@ import random
 import re
 import subprocess
 
-import pytest
 
-spf = pytest.importorskip("spf")
+import spf  # tests/setup installs it: without it this fails
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
