@@ -82,18 +82,12 @@ static void
 on_signal(struct sup *s)
 {
 	struct signalfd_siginfo si;
-	AUTO_ARENA a = { 0 };
-	struct str why;
 
 	while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		switch (si.ssi_signo) {
 		case SIGHUP:
-			/* What was wrong is in the log. */
-			if (s->stopping)
-				break;
-			sup_notify_reload(s, true);
-			(void)!sup_reload(s, &a, &why);
-			sup_notify_reload(s, false);
+			if (!s->stopping)
+				sup_admin_hup(s);
 			break;
 		case SIGCHLD:
 			sup_children_reap(s);
@@ -183,8 +177,10 @@ patience(const struct sup *s)
 	if (s->stopping)
 		return TICK;
 	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
-		if (s->queries[i].fd >= 0 && s->queries[i].pending)
+		if (s->queries[i].pending)
 			first = MIN(first, s->queries[i].dl.at_ns);
+	if (s->hup.pending)
+		first = MIN(first, s->hup.dl.at_ns);
 	for (size_t i = 0; i < s->nchildren; i++)
 		if (s->children[i].state == SUP_DOWN)
 			first = MIN(first, s->children[i].restart_at);
@@ -237,6 +233,8 @@ sup_free(struct sup *s)
 				ipc_msg_free(&s->queries[i].out);
 			fd_close(&s->queries[i].fd);
 		}
+	if (s->hup.pending)
+		ipc_msg_free(&s->hup.out);
 	sup_notify_close(s);
 	sup_creds_free(&s->creds);
 	sup_files_free(&s->files);
@@ -253,7 +251,7 @@ sup_new(void)
 
 	s->admin_fd = s->key_fd = s->conf_fd = -1;
 	s->log_fd = s->syslog_fd = -1;
-	s->notify.fd = -1;
+	s->notify.fd = s->hup.fd = -1;
 	s->files = (struct sup_files){ -1, -1, -1 };
 	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
 		s->queries[i].fd = -1;

@@ -90,9 +90,9 @@ struct sup_files {
 	int rules, aliases, users;
 };
 
-/* An administrator's question that children have to answer. */
+/* An administrator's question, or a SIGHUP, that children have to answer. */
 struct sup_query {
-	int fd; /* -1: free */
+	int fd; /* -1: nobody hears the answer */
 	struct ipc_reader r;
 	bool pending;
 	uint16_t op;
@@ -138,6 +138,7 @@ struct sup {
 	gid_t group; /* of sockets and directories that all may reach */
 	int epoll_fd, signal_fd, admin_fd;
 	struct sup_query queries[SUP_ADMINS_MAX];
+	struct sup_query hup; /* the reload of the last SIGHUP */
 	unsigned serial;
 	bool stopping, failed;
 	struct deadline stop_dl;
@@ -199,8 +200,11 @@ void sup_put_start(struct sup *s, struct sup_child *c, struct ipc_msg *m);
 void sup_exec(struct sup *s, const struct sup_child *c, int control)
     __attribute__((noreturn));
 
-/* sup_reload.c: what was wrong or what needs a restart, as a line. */
+/* sup_reload.c: what was wrong or what needs a restart, as a line.  The
+ * processes know of it only after sup_reload_send, which says whether an
+ * answer with that id will come: those that are down start with it. */
 MUST_CHECK enum rc sup_reload(struct sup *s, struct arena *a, struct str *why);
+bool sup_reload_send(struct sup *s, struct sup_child *c, uint32_t id);
 MUST_CHECK enum rc sup_open_log(
     struct sup *s, const struct conf *c, int *out_fd);
 /* A socket to the syslog daemon; -1: none is wanted. */
@@ -214,7 +218,8 @@ int64_t sup_notify_due(const struct sup *s); /* monotonic ns */
 void sup_notify_reload(struct sup *s, bool begin);
 void sup_notify_stop(struct sup *s);
 
-/* sup_admin.c: control.sock. */
+/* sup_admin.c: control.sock, and SIGHUP. */
+void sup_admin_hup(struct sup *s);
 void sup_admin_accept(struct sup *s);
 void sup_admin_event(struct sup *s, struct sup_query *q);
 void sup_admin_tick(struct sup *s);

@@ -2,6 +2,7 @@
  * control.sock: an administrator asks, the processes answer, we put it
  * together.  A question waits for those that are up, for at most its
  * deadline; who does not answer is reported as silent.  Nothing blocks.
+ * SIGHUP is the question of a reload without anybody who hears the answer.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 
 #define STATUS_MS  2000
 #define CHECK_MS   60000
+#define RELOAD_MS  10000
 #define REPLY_MS   200
 #define READ_CHUNK 1024u
 
@@ -32,6 +34,11 @@ hang_up(struct sup_query *q)
 static void
 answer(struct sup_query *q, enum rc rc)
 {
+	if (q->fd < 0) {
+		ipc_msg_free(&q->out);
+		q->pending = false;
+		return;
+	}
 	q->out.op = q->op;
 	q->out.id = q->id;
 	q->out.extra = (uint32_t)rc;
@@ -108,10 +115,19 @@ put_absent(struct sup_query *q, const struct sup_child *c, const char *found)
 }
 
 static void
-finish_if_complete(struct sup_query *q)
+put_behind(struct sup_query *q, const struct sup_child *c)
 {
-	if (q->pending && q->nwaiting == 0)
-		answer(q, RC_OK);
+	ipc_put_str(&q->out, "behind", str_c(c->name));
+}
+
+static void
+finish_if_complete(struct sup *s, struct sup_query *q)
+{
+	if (!q->pending || q->nwaiting > 0)
+		return;
+	if (q->op == SUP_RELOAD)
+		sup_notify_reload(s, false);
+	answer(q, RC_OK);
 }
 
 static void
@@ -139,31 +155,61 @@ ask_children(struct sup *s, struct sup_query *q, struct str address)
 		q->nwaiting++;
 		sup_child_send(s, c, &m);
 	}
-	finish_if_complete(q);
+	finish_if_complete(s, q);
 }
 
+/* New settings, which all have when the question is answered. */
 static void
 reload(struct sup *s, struct sup_query *q)
 {
 	AUTO_ARENA a = { 0 };
 	struct str why = STR("");
-	enum rc rc = sup_reload(s, &a, &why);
+	enum rc rc;
 
+	sup_notify_reload(s, true);
+	rc = sup_reload(s, &a, &why);
 	ipc_put_str(&q->out, "why", why);
-	answer(q, rc);
+	if (rc != RC_OK) {
+		sup_notify_reload(s, false);
+		answer(q, rc);
+		return;
+	}
+	q->serial = ++s->serial;
+	q->nwaiting = 0;
+	for (size_t i = 0; i < s->nchildren; i++) {
+		q->waiting[i] = sup_reload_send(s, &s->children[i], q->serial);
+		q->nwaiting += q->waiting[i];
+	}
+	finish_if_complete(s, q);
+}
+
+void
+sup_admin_hup(struct sup *s)
+{
+	struct sup_query *q = &s->hup;
+
+	if (q->pending) /* this one is newer */
+		ipc_msg_free(&q->out);
+	*q = (struct sup_query){ .fd = -1, .pending = true, .op = SUP_RELOAD };
+	ipc_msg_init(&q->out, SUP_RELOAD);
+	q->dl = deadline_in(RELOAD_MS);
+	reload(s, q);
 }
 
 static void
 on_question(struct sup *s, struct sup_query *q, struct ipc_msg *m)
 {
 	struct ipc_in in;
-	uint32_t max = m->op == SUP_CHECK ? CHECK_MS : STATUS_MS;
+	uint32_t max = m->op == SUP_CHECK    ? CHECK_MS
+		       : m->op == SUP_RELOAD ? RELOAD_MS
+					     : STATUS_MS;
 
 	ipc_msg_init(&q->out, m->op);
 	q->pending = true;
 	q->op = m->op;
 	q->id = m->id;
-	q->dl = deadline_in(MIN(m->extra, max));
+	/* The answer needs a little of the asker's time. */
+	q->dl = deadline_in(MIN(m->extra - m->extra / 8, max));
 	switch (m->op) {
 	case SUP_STATUS:
 	case SUP_CHECK:
@@ -238,61 +284,92 @@ give_up(struct sup *s, struct sup_query *q, size_t i, const char *found)
 {
 	q->waiting[i] = false;
 	q->nwaiting--;
-	put_absent(q, &s->children[i], found);
+	if (q->op != SUP_RELOAD) /* its next life begins with what is new */
+		put_absent(q, &s->children[i], found);
+}
+
+static void
+tick(struct sup *s, struct sup_query *q)
+{
+	if (!q->pending || !deadline_over(q->dl))
+		return;
+	for (size_t i = 0; i < s->nchildren; i++) {
+		if (!q->waiting[i])
+			continue;
+		if (q->op == SUP_RELOAD)
+			put_behind(q, &s->children[i]);
+		give_up(s, q, i, "it does not answer");
+	}
+	finish_if_complete(s, q);
 }
 
 void
 sup_admin_tick(struct sup *s)
 {
-	for (size_t k = 0; k < SUP_ADMINS_MAX; k++) {
-		struct sup_query *q = &s->queries[k];
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++)
+		tick(s, &s->queries[k]);
+	tick(s, &s->hup);
+}
 
-		if (q->fd < 0 || !q->pending || !deadline_over(q->dl))
-			continue;
-		for (size_t i = 0; i < s->nchildren; i++)
-			if (q->waiting[i])
-				give_up(s, q, i, "it does not answer");
-		finish_if_complete(q);
+/* What a process said becomes its part of the answer. */
+static void
+put_reply(struct sup_query *q, const struct sup_child *c, struct ipc_msg *m)
+{
+	size_t at, group;
+
+	if (q->op == SUP_RELOAD) {
+		if (m->extra != RC_OK)
+			put_behind(q, c);
+		return;
 	}
+	at = begin_process(q, c);
+	if (q->op != SUP_CHECK) {
+		group = ipc_begin(&q->out, "numbers");
+		put_fields(&q->out, m);
+		ipc_end(&q->out, group);
+	} else {
+		put_fields(&q->out, m);
+	}
+	ipc_end(&q->out, at);
+}
+
+static void
+take_reply(struct sup *s, struct sup_query *q, const struct sup_child *c,
+    struct ipc_msg *m)
+{
+	size_t i = (size_t)(c - s->children);
+
+	if (!q->pending || q->serial != m->id || !q->waiting[i])
+		return;
+	q->waiting[i] = false;
+	q->nwaiting--;
+	put_reply(q, c, m);
+	finish_if_complete(s, q);
 }
 
 void
 sup_admin_reply(struct sup *s, struct sup_child *c, struct ipc_msg *m)
 {
-	size_t i = (size_t)(c - s->children), at, group;
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++)
+		take_reply(s, &s->queries[k], c, m);
+	take_reply(s, &s->hup, c, m);
+}
 
-	for (size_t k = 0; k < SUP_ADMINS_MAX; k++) {
-		struct sup_query *q = &s->queries[k];
+static void
+forget(struct sup *s, struct sup_query *q, const struct sup_child *c)
+{
+	size_t i = (size_t)(c - s->children);
 
-		if (q->fd < 0 || !q->pending || q->serial != m->id ||
-		    !q->waiting[i])
-			continue;
-		q->waiting[i] = false;
-		q->nwaiting--;
-		at = begin_process(q, c);
-		if (q->op != SUP_CHECK) {
-			group = ipc_begin(&q->out, "numbers");
-			put_fields(&q->out, m);
-			ipc_end(&q->out, group);
-		} else {
-			put_fields(&q->out, m);
-		}
-		ipc_end(&q->out, at);
-		finish_if_complete(q);
-	}
+	if (!q->pending || !q->waiting[i])
+		return;
+	give_up(s, q, i, "it died when asked");
+	finish_if_complete(s, q);
 }
 
 void
 sup_admin_forget(struct sup *s, struct sup_child *c)
 {
-	size_t i = (size_t)(c - s->children);
-
-	for (size_t k = 0; k < SUP_ADMINS_MAX; k++) {
-		struct sup_query *q = &s->queries[k];
-
-		if (q->fd < 0 || !q->pending || !q->waiting[i])
-			continue;
-		give_up(s, q, i, "it died when asked");
-		finish_if_complete(q);
-	}
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++)
+		forget(s, &s->queries[k], c);
+	forget(s, &s->hup, c);
 }

@@ -151,15 +151,21 @@ sup_check(struct arena *a, const char *run_dir, struct deadline dl,
 }
 
 enum rc
-sup_reload_ask(
-    struct arena *a, const char *run_dir, struct deadline dl, struct str *why)
+sup_reload_ask(struct arena *a, const char *run_dir, struct deadline dl,
+    struct str *why, struct str *behind)
 {
 	AUTO_MSG reply;
 	enum rc rc = ask(a, run_dir, SUP_RELOAD, STR(""), dl, &reply);
 	struct ipc_in in;
+	struct str name;
+	size_t pos = 0;
 
+	*behind = STR("");
 	ipc_in_init(&in, &reply);
 	*why = text(a, &in, "why");
+	while (ipc_next_str(&in, "behind", &pos, &name) == RC_OK)
+		*behind = str_fmt(a, "%.*s%s%.*s", STRF(*behind),
+		    behind->n > 0 ? " " : "", STRF(name));
 	return rc;
 }
 

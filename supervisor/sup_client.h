@@ -59,9 +59,13 @@ struct sup_line {
 MUST_CHECK enum rc sup_check(struct arena *a, const char *run_dir,
     struct deadline dl, struct sup_line **out, size_t *out_n);
 
-/* RC_OK: *why names settings that need a restart, or is empty. */
-MUST_CHECK enum rc sup_reload_ask(
-    struct arena *a, const char *run_dir, struct deadline dl, struct str *why);
+/*
+ * RC_OK: the processes have the new settings, but for those that *behind
+ * names ("mx imap.1", usually empty); *why names settings that need a
+ * restart, or is empty.  RC_BAD: *why is what is wrong, nothing changed.
+ */
+MUST_CHECK enum rc sup_reload_ask(struct arena *a, const char *run_dir,
+    struct deadline dl, struct str *why, struct str *behind);
 
 /* Let the client in again; how many processes had shut it out. */
 MUST_CHECK enum rc sup_unban(struct arena *a, const char *run_dir,

@@ -109,17 +109,19 @@ adopt(struct sup *s, struct fresh *f)
 	log_sink_syslog(s->sink, s->syslog_fd, s->conf->log_syslog);
 }
 
-static void
-send_reload(struct sup *s, struct sup_child *c)
+bool
+sup_reload_send(struct sup *s, struct sup_child *c, uint32_t id)
 {
 	AUTO_MSG m;
 
-	ipc_msg_init(&m, PROC_RELOAD);
 	if (c->state == SUP_DOWN) {
 		c->restart_at = 0; /* perhaps it was the configuration */
 		c->delay_ms = 0;
-		return;
 	}
+	if (c->state == SUP_DOWN || c->state == SUP_STOPPING)
+		return false;
+	ipc_msg_init(&m, PROC_RELOAD);
+	m.id = id;
 	ipc_put_fd(&m, "conf", s->conf_fd);
 	ipc_put_fd(&m, "log", s->log_fd);
 	if (s->syslog_fd >= 0)
@@ -127,8 +129,8 @@ send_reload(struct sup *s, struct sup_child *c)
 	if (c->role->tls)
 		sup_put_creds(s, &m);
 	sup_put_files(s, c->role, &m);
-	if (c->state != SUP_STOPPING)
-		sup_child_send(s, c, &m);
+	sup_child_send(s, c, &m);
+	return true;
 }
 
 enum rc
@@ -159,7 +161,5 @@ sup_reload(struct sup *s, struct arena *a, struct str *why)
 	if (why->n > 0)
 		log_warn(
 		    &s->log, "reload.restart_needed", KV("settings", *why));
-	for (size_t i = 0; i < s->nchildren; i++)
-		send_reload(s, &s->children[i]);
 	return RC_OK;
 }

@@ -200,6 +200,11 @@ class Gatepost:
         daemon.stop(signal.SIGKILL)
 
     def reload(self):
+        """New settings; when it returns, all processes have them."""
+        return self.cli("reload")
+
+    def hang_up(self):
+        """The same by signal; nobody says when it is done."""
         os.kill(self.daemon.pid, signal.SIGHUP)
 
     def close(self):

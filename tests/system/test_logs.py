@@ -159,7 +159,6 @@ def test_a_syslog_daemon_that_does_not_read_holds_nobody_up(plain, syslogd):
         os.chmod(syslogd.path, 0o666)
         plain.write_conf(log_syslog=syslogd.path)
         plain.reload()
-        plain.wait_log(r"event=reload ")
         for n in range(20):
             assert send(plain, "ann@" + ldif.MAIL,
                         unique("mute"))[1].code == 250

@@ -136,7 +136,7 @@ def test_both_worlds_in_one_message(gp, sink):
 
 def test_a_unix_socket_as_the_next_hop(tmp_path):
     """LMTP: a reply for each; only sockets of routes, also after a reload."""
-    g = on_ldif(tmp_path)
+    g = on_ldif(tmp_path, queue_retry_min_s=1, queue_retry_max_s=2)
     with Sink(path=g.folder + "/one", lmtp=True) as one, \
             Sink(path=g.folder + "/two", lmtp=True) as two:
         try:

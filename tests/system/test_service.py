@@ -66,7 +66,7 @@ def test_a_service_manager_is_told(gp):
     wait_until(lambda: gp.heard("READY=1"), "READY=1")
     for _ in range(3):
         wait_until(lambda: gp.heard("WATCHDOG=1"), "a sign of life")
-    gp.reload()
+    gp.hang_up()
     wait_until(lambda: gp.heard("READY=1"), "the end of the reload")
     daemon = gp.daemon
     gp.stop()
@@ -80,7 +80,7 @@ def test_a_manager_that_reads_late_hears_ready(gp):
     wait_until(lambda: socket_is_full(gp), "a full socket")
     wait_until(lambda: gp.heard("READY=1"), "READY=1")
     wait_until(lambda: socket_is_full(gp), "a full socket")
-    gp.reload()
+    gp.hang_up()
     gp.wait_log(r"event=reload ")
     gp.heard("")  # read all of it
     wait_until(lambda: gp.heard("READY=1"), "the end of the reload")

@@ -106,7 +106,6 @@ def test_reload_and_restart_need_no_more_rights(gp):
     os.chown(key, FIRST + 100, FIRST + 100)
     os.chmod(key, 0o600)
     gp.reload()
-    gp.wait_log("event=reload ")
     pid = {r: p for p, r in gp.children()}["store"]
     os.kill(pid, 9)
     gp.wait_log(r"child.ready child=store(.|\n)*child.ready child=store")

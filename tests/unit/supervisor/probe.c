@@ -1,7 +1,8 @@
 /*
  * Stands in for every daemon: starts as they do, answers what the supervisor
  * asks, and misbehaves on demand.  `attr_mail` says how: "ROLE:exit78",
- * "ROLE:mute" (never ready, never stops), "ROLE:crash" (each time).
+ * "ROLE:mute" (never ready, never stops), "ROLE:crash" (each time), "ROLE:slow"
+ * (does not answer a reload for a while).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
 		pr->certs++;
 		fd_close(&fd);
 	}
+	if (told(&pr->p, "slow"))
+		sleep(1);
 	log_info(&pr->p.log, "probe.reload", KVU("hops", conf->hops_max));
 }
 

@@ -362,13 +362,16 @@ static void
 a_reload_reaches_all_and_names_what_needs_a_restart(void **state)
 {
 	struct world *w = *state;
-	struct str why;
+	struct str why, behind;
 
 	write_conf(w, "hops_max = 33\nworkers = 5\n");
 	assert_rc(
-	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why), RC_OK);
+	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why, &behind),
+	    RC_OK);
 	assert_str(why, "workers");
-	wait_log(w, "event=probe.reload hops=33", PROCESSES);
+	assert_str(behind, "");
+	/* It is answered when all have it. */
+	assert_int_equal(count_log(w, "event=probe.reload hops=33"), PROCESSES);
 	ask_status(w);
 	assert_true(number(process(w, "mx"), "reloads") == 1);
 	assert_true(number(process(w, "mx"), "certs") == 1);
@@ -379,19 +382,43 @@ a_reload_reaches_all_and_names_what_needs_a_restart(void **state)
 }
 
 static void
+who_is_behind_after_a_reload_is_named(void **state)
+{
+	struct world *w = *state;
+	struct str why, behind;
+
+	write_conf(w, "attr_mail = 'directory:slow'\n");
+	assert_rc(
+	    sup_reload_ask(&w->a, w->run, deadline_in(500), &why, &behind),
+	    RC_OK);
+	assert_str(behind, "directory");
+	wait_log(w, "event=probe.reload", PROCESSES);
+	/* Who has died begins anew, with what is new. */
+	ask_status(w);
+	kill((pid_t)process(w, "mx")->pid, SIGKILL);
+	write_conf(w, "hops_max = 33\n");
+	assert_rc(
+	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why, &behind),
+	    RC_OK);
+	assert_str(behind, "");
+}
+
+static void
 a_bad_reload_changes_nothing(void **state)
 {
 	struct world *w = *state;
-	struct str why;
+	struct str why, behind;
 
 	write_conf(w, "hops_max = 3\n");
 	assert_rc(
-	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why), RC_BAD);
+	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why, &behind),
+	    RC_BAD);
 	assert_true(str_find(why, STR("hops_max: must be a number")) < why.n);
 	write_conf(w, "tls_certificate = {'/nonexistent'}\n"
 		      "tls_key = {'/nonexistent'}\n");
 	assert_rc(
-	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why), RC_BAD);
+	    sup_reload_ask(&w->a, w->run, deadline_in(5000), &why, &behind),
+	    RC_BAD);
 	ask_status(w);
 	assert_true(number(process(w, "mx"), "reloads") == 0);
 	assert_int_equal(count_log(w, "event=reload.failed"), 2);
@@ -603,6 +630,7 @@ main(int argc, char **argv)
 		T(a_reload_reaches_all_and_names_what_needs_a_restart,
 		    setup_running),
 		T(a_bad_reload_changes_nothing, setup_running),
+		T(who_is_behind_after_a_reload_is_named, setup_running),
 		T(a_check_is_answered_by_each_process_itself, setup_running),
 		T(a_stop_is_in_order_and_clean, setup_running),
 		T(a_process_that_never_gets_ready_does_not_hold_the_stop,
