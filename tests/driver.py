@@ -6,6 +6,9 @@
 
 Ends with the line "N passed, N failed" and exits 1 unless all passed.  A part
 that cannot run counts as failed.  Logs are in build-asan/test-logs.
+
+Lint and fuzzing need a processor and nothing else, proto and system mostly
+wait: the former run beside the latter, with the lowest priority.
 """
 import os
 import re
@@ -13,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -38,8 +42,9 @@ class Failed(Exception):
 class Part:
     """One part's log and counts."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, fn):
+        self.name, self.fn = name, fn
+        self.nice = []
         self.passed = self.failed = self.skipped = 0
         self.log_path = os.path.join(LOGS, name + ".log")
         self.log = open(self.log_path, "wb")
@@ -49,7 +54,7 @@ class Part:
         self.log.write(("+ %s\n" % " ".join(argv)).encode())
         self.log.flush()
         p = subprocess.Popen(
-            argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=self.log,
+            self.nice + argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, **SANITIZER_ENV, **env})
         try:
@@ -74,11 +79,24 @@ class Part:
             return f.read()
 
     def say(self, lines):
-        for line in lines:
-            print("    " + line[:160], flush=True)
+        """With one write a call, because parts run side by side."""
+        print("\n".join("    " + line[:160] for line in lines), flush=True)
 
     def tail(self):
         self.say(self.text().split("\n")[-TAIL:])
+
+    def go(self, long):
+        start = time.monotonic()
+        try:
+            self.fn(self, long)
+        except Exception as e:
+            self.failed = max(self.failed, 1)
+            self.say([str(e) or repr(e)])
+            self.tail()
+        print("%-12s %5d passed %3d failed %7.1f s" % (
+            self.name, self.passed, self.failed, time.monotonic() - start),
+            flush=True)
+        return self
 
 
 def compiler(cc):
@@ -201,9 +219,31 @@ def tsan_system(part, long):
 
 
 PARTS = [("build-asan", build_asan), ("build-plain", build_plain),
-         ("lint", lint), ("unit", unit), ("fuzz", fuzz), ("proto", proto),
+         ("unit", unit), ("lint", lint), ("fuzz", fuzz), ("proto", proto),
          ("system", system)]
+BESIDE = ("lint", "fuzz")
 LONG_PARTS = [("tsan-unit", tsan_unit), ("tsan-system", tsan_system)]
+
+
+def run_parts(parts, long):
+    """Those that were run; without a build nothing else is."""
+    beside = [p for p in parts if p.name in BESIDE]
+    done, others = [], None
+    for p in beside:
+        p.nice = ["nice", "-n", "19"]
+    for p in parts:
+        if p in beside:
+            if others is None:
+                others = threading.Thread(
+                    target=lambda: [b.go(long) for b in beside])
+                others.start()
+            continue
+        done.append(p.go(long))
+        if p.name == "build-asan" and p.failed:
+            return done
+    if others is not None:
+        others.join()
+    return done + beside
 
 
 def main(args):
@@ -222,22 +262,9 @@ def main(args):
         parts = [p for p in PARTS + LONG_PARTS if p[0] in only]
     os.makedirs(LOGS, exist_ok=True)
     total = [0, 0, 0]
-    for name, fn in parts:
-        part = Part(name)
-        start = time.monotonic()
-        try:
-            fn(part, long)
-        except (Failed, OSError) as e:
-            part.failed = max(part.failed, 1)
-            part.say([str(e)])
-            part.tail()
-        print("%-12s %5d passed %3d failed %7.1f s" % (
-            name, part.passed, part.failed, time.monotonic() - start),
-            flush=True)
+    for part in run_parts([Part(n, fn) for n, fn in parts], long):
         for i, n in enumerate((part.passed, part.failed, part.skipped)):
             total[i] += n
-        if name == "build-asan" and part.failed:
-            break
     line = "%d passed, %d failed" % tuple(total[:2])
     print(line + (", %d skipped" % total[2] if total[2] else ""))
     return 1 if total[1] or not total[0] else 0
