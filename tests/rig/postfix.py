@@ -8,7 +8,9 @@
 It takes mail for p.test (anybody; full@p.test is refused with 452 5.2.2 and
 no@p.test with 550 5.1.1), offers STARTTLS and DSN, and sends what goes
 elsewhere (its notices, and what `aliases`, pairs of addresses, lead to) to
-127.0.0.1:relay_port, if given.  The system's Postfix and its settings are not
+127.0.0.1:relay_port, if given.  For each name in `milters` (to a value of
+smtpd_milters) it listens on another port, pf.milter_ports[name], where that one
+is asked; `settings` are more lines of main.cf.  The system's Postfix and its settings are not
 touched.  Needs root: it changes users.
 """
 import glob
@@ -60,7 +62,7 @@ virtual_mailbox_limit = 0
 """
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
+{filtered}pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -81,6 +83,10 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
+FILTERED = """\
+127.0.0.1:{port} inet n - n - - smtpd
+  -o smtpd_milters={milter} -o milter_default_action=tempfail
+"""
 
 
 def usable():
@@ -88,9 +94,12 @@ def usable():
 
 
 class Postfix:
-    def __init__(self, folder, relay_port=None, aliases=()):
+    def __init__(self, folder, relay_port=None, aliases=(), milters=None,
+                 settings=""):
         self.folder = folder
-        self.port, = free_ports(1)
+        milters = milters or {}
+        self.port, *ports = free_ports(1 + len(milters))
+        self.milter_ports = dict(zip(milters, ports))
         who = pwd.getpwnam("postfix")
         tls = Certificates(self._path("tls"), ["postfix.test"])
         self.ca = tls.ca
@@ -107,8 +116,11 @@ class Postfix:
             "{ %s = %s }" % pair for pair in aliases) if aliases else ""
         self._write("conf/main.cf", MAIN.format(
             dir=folder, relay=relay, aliases=maps, uid=who.pw_uid, gid=who.pw_gid,
-            cert=tls.cert, key=tls.key))
-        self._write("conf/master.cf", MASTER.format(port=self.port))
+            cert=tls.cert, key=tls.key) + settings)
+        self._write("conf/master.cf", MASTER.format(
+            port=self.port, filtered="".join(
+                FILTERED.format(port=port, milter=milters[name])
+                for name, port in self.milter_ports.items())))
         self.daemon = Daemon(
             ["postfix", "-c", self._path("conf"), "start-fg"],
             self._path("start.log"))

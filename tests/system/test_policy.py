@@ -47,10 +47,10 @@ def in_strings(text):
 
 
 class Keys:
-    """Private keys in PEM (Ed25519: as dkimpy wants it), public as TXT."""
+    """Private keys in PEM and as dkimpy wants them, public as TXT."""
 
     def __init__(self):
-        self.private, self.txt = {}, {}
+        self.private, self.pem, self.txt = {}, {}, {}
         for name in KEYS:
             if name == "ed":
                 self._ed25519(name)
@@ -65,7 +65,7 @@ class Keys:
         der = subprocess.run(
             ["openssl", "rsa", "-pubout", "-outform", "DER"], input=pem,
             capture_output=True, check=True).stdout
-        self.private[name] = pem
+        self.private[name] = self.pem[name] = pem
         self.txt[name] = in_strings(
             "v=DKIM1; k=rsa; p=" + base64.b64encode(der).decode())
 
@@ -77,6 +77,7 @@ class Keys:
             ["openssl", "pkey", "-outform", "DER"] + more, input=pem,
             capture_output=True, check=True).stdout[-32:]
             for more in ([], ["-pubout"]))
+        self.pem[name] = pem
         self.private[name] = base64.b64encode(seed)
         self.txt[name] = in_strings(
             "v=DKIM1; k=ed25519; p=" + base64.b64encode(public).decode())
