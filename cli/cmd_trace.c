@@ -74,7 +74,9 @@ say_event(struct trace *t, const struct trk_event *e)
 	}
 	piece(f, " ", e->rcpt, "");
 	piece(f, " host ", e->host, "");
-	piece(f, " ", e->code, "");
+	/* A server's reply begins with it, as a rule. */
+	if (!str_has_prefix(e->text, e->code))
+		piece(f, " ", e->code, "");
 	piece(f, e->rcpt.n > 0 && e->code.n == 0 ? ": " : " ", e->text, "");
 	if (e->kind == TRK_ACCEPT) {
 		fputs(" from ", f);

@@ -211,7 +211,7 @@ dlv_plan_send(struct dlv_plan *p, const struct dlv_rcpt *rcpt)
 		return RC_OK;
 	q = add_entry(p, rcpt, DLV_READY, &e);
 	q->kind = DIR_ELSEWHERE;
-	q->reason = str_fmt(p->a, "goes to %.*s", STRF(route.hop));
+	q->reason = dlv_reason_goes(p->a, rcpt->address, &route);
 	p->bytes += q->prefix.n;
 	p->entry_bytes += dlv_entry_bytes(q);
 	return RC_OK;
@@ -250,6 +250,16 @@ dlv_entry_bytes(const struct store_queued *q)
 {
 	return ENTRY_FIXED + q->rcpt.n + q->dir_id.n + q->reason.n +
 	       q->prefix.n;
+}
+
+struct str
+dlv_reason_goes(
+    struct arena *a, struct str address, const struct mail_route *route)
+{
+	if (str_eq(address, route->address))
+		return str_fmt(a, "goes to %.*s", STRF(route->hop));
+	return str_fmt(
+	    a, "goes to %.*s by %.*s", STRF(route->address), STRF(route->hop));
 }
 
 struct str

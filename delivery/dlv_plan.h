@@ -22,6 +22,7 @@
 #include "delivery/dlv_client.h"
 #include "delivery/dlv_entry.h"
 #include "delivery/dlv_people.h"
+#include "mail/route.h"
 #include "store/store_client.h"
 
 #define DLV_BATCH_MAX   3000u /* and DIR_RCPTS_MAX: below the store's 4096 */
@@ -120,6 +121,9 @@ int64_t dlv_backoff(const struct conf *conf, uint32_t attempts, uint32_t rnd);
 /* The prefix of one recipient; Delivered-To only for an address of mail. */
 MUST_CHECK enum rc dlv_prefix(
     const struct dlv_plan *p, struct str address, struct str *out);
+/* Where it is sent now, and under which address if by another one. */
+struct str dlv_reason_goes(
+    struct arena *a, struct str address, const struct mail_route *route);
 /* "elsewhere: ..." as text for people. */
 struct str dlv_reason_elsewhere(struct arena *a, struct str route);
 /* Carry the set of people in an entry. */

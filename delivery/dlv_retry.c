@@ -198,8 +198,7 @@ send_away(struct retry *t, const struct store_queued *q, struct str where)
 		keep(t, q, DLV_HELD, dlv_reason_elsewhere(t->p->a, where));
 		return;
 	}
-	set = keep(
-	    t, q, DLV_READY, str_fmt(t->p->a, "goes to %.*s", STRF(route.hop)));
+	set = keep(t, q, DLV_READY, dlv_reason_goes(t->p->a, q->rcpt, &route));
 	e.route = where;
 	set->kind = DIR_ELSEWHERE;
 	set->attempts = 0;

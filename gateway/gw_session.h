@@ -70,7 +70,7 @@ struct gw_tx {
 	struct str author; /* its domain, to sign by; "" is not signed */
 	bool junk, hold;   /* what policy wants done with it */
 	struct str spf, dkim, dmarc; /* what it found, "" if not asked */
-	int64_t received_at;
+	int64_t received_at, handed_ms;
 	size_t step; /* of gw_commit */
 	unsigned tries;
 	struct deadline dl;

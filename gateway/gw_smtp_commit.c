@@ -196,6 +196,7 @@ static bool
 step_submit(struct gw_smtp *s, enum next *out)
 {
 	s->tx.tries = 0;
+	s->tx.handed_ms = now_unix_ms();
 	s->tx.dl = deadline_in(COMMIT_MS);
 	*out = submit(s);
 	return false;

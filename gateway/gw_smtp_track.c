@@ -37,6 +37,8 @@ gw_track_accept(struct gw_smtp *s, struct str qid)
 	const struct gw_tx *tx = &s->tx;
 	struct trk_event e = {
 		.kind = TRK_ACCEPT,
+		/* Before what delivery did with it, as one reads it. */
+		.at_ms = tx->handed_ms,
 		.qid = qid,
 		.from = tx->from,
 		.rcpt = tx->nrcpt == 1 ? tx->rcpt[0].address : STR(""),

@@ -247,16 +247,22 @@ find_place(struct query *q, struct arena *a, struct str qid, struct place *out)
 	return RC_OK;
 }
 
+/*
+ * Of the same moment, what a gateway said comes first: who hands on and who is
+ * handed to do not report at the same time.
+ */
+#define IN_ORDER " ORDER BY at, client_ip IS NULL, id"
+
 static const char steps_of_message[] =
     "SELECT " TRK_COLUMNS " FROM event WHERE id IN ("
     "SELECT id FROM event WHERE qid=:qid"
     " UNION SELECT id FROM event WHERE sid=:sid AND qid IS NULL"
     "  AND (kind=1 OR (id>:after AND id<:until))"
     " UNION SELECT id FROM event WHERE sid=:qid AND kind=4"
-    ") ORDER BY at, id LIMIT :n OFFSET :from";
+    ")" IN_ORDER " LIMIT :n OFFSET :from";
 static const char steps_of_session[] =
-    "SELECT " TRK_COLUMNS " FROM event WHERE sid=:sid AND qid IS NULL"
-    " ORDER BY at, id LIMIT :n OFFSET :from";
+    "SELECT " TRK_COLUMNS " FROM event WHERE sid=:sid AND qid IS NULL" IN_ORDER
+    " LIMIT :n OFFSET :from";
 
 static enum rc
 steps(struct query *q, struct arena *a, struct str qid, struct str sid,

@@ -3,15 +3,18 @@ them."""
 import os
 import re
 import signal
+import threading
 import time
 
 import pytest
 
+from rig import dns as rig_dns
 from rig import ldif
 from rig.proc import wait_until
 from rig.sink import Sink
 from rig.smtp import message
 from setups import arrives, on_ldif, unique
+from test_policy import Keys
 
 PW = ldif.PASSWORD
 GROUPS = [("team", ["ann", "ben"])]
@@ -349,3 +352,94 @@ def test_not_at_all(tmp_path):
         assert arrives(gp, "ann", PW, subject) == 1
         gp.cli("check", check=False)
         assert gp.cli_json("report")["received"] == 0
+
+
+VERDICT = """
+good.test.                 TXT  "v=spf1 ip4:192.0.2.7 -all"
+_dmarc.good.test.          TXT  "v=DMARC1; p=reject"
+rsa._domainkey.good.test.  TXT  %(rsa)s
+"""
+
+
+def test_received_filtered_forwarded_deferred_sent(tmp_path):
+    """One message, from the connection to the mailbox here and to the server
+    of the one whose mail is forwarded, is one story."""
+    keys = Keys()
+    dns = rig_dns.start(str(tmp_path / "dns"), VERDICT % keys.txt, ttl=300)
+    later = threading.Event()
+    with Sink() as sink:
+        sink.on("rcpt", lambda session, line: None if later.is_set()
+                else "452 4.2.2 mailbox full")
+        gp = on_ldif(tmp_path, ["ann"], policy=True, dns_servers=[dns.server],
+                     queue_retry_min_s=1, queue_retry_max_s=2,
+                     outbound_private=True, group_open=True,
+                     routes=["far.test=" + sink.hop])
+        ldif.write(gp.ldif, ["ann"], [("desk", ["ann", "kim"])],
+                   [ldif.user("kim", mailRoutingAddress="kim@far.test")])
+        mid = "<%d.story@good.test>" % time.monotonic_ns()
+        body = re.sub(rb"Message-ID: .*", b"Message-ID: " + mid.encode(),
+                      message("a@good.test", at("desk"), unique("story")))
+        try:
+            gp.start()
+            with gp.smtp(client="192.0.2.7", hello="mx.good.test") as c:
+                reply = c.deliver("a@good.test", [at("desk")],
+                                  keys.sign(body))
+            qid = reply.lines[-1].split()[-1]
+            when_known(gp, "defer", qid)
+            later.set()
+            sink.wait(1)
+            m = wait_until(lambda: [
+                m for m in trace(gp, qid) if {
+                    "connect", "policy", "accept", "deliver", "send"
+                } <= set(steps(m))], "all of it in the trace")[0]
+            the_story(gp, m, qid, mid, sink)
+        finally:
+            gp.close()
+            dns.stop()
+
+
+def the_story(gp, m, qid, mid, sink):
+    """The text, and what --json says; whoever asks, and by what."""
+    by = {e["event"]: e for e in m["events"]}
+    said = [e["event"] for e in m["events"]]
+    assert said[:6] == ["connect", "policy", "accept", "expand", "deliver",
+                        "queue"]
+    tries = said[6:]  # it may have been tried more than twice
+    assert len(tries) > 1 and set(tries[:-1]) == {"defer"}
+    assert tries[-1] == "send"
+    times = [e["time"] for e in m["events"]]
+    assert times == sorted(times)
+    assert by["connect"]["client"] == "192.0.2.7"
+    assert by["policy"]["text"] == "spf=pass dkim=pass dmarc=pass"
+    assert by["policy"]["sid"] == by["connect"]["sid"] == by["accept"]["sid"]
+    assert (by["expand"]["rcpt"], by["expand"]["rcpts"]) == (at("desk"), 2)
+    assert (by["deliver"]["rcpt"], by["deliver"]["text"]) == \
+        (at("ann"), "INBOX")
+    assert by["queue"]["text"] == "goes to kim@far.test by " + sink.hop
+    for step, code in (("defer", "452 4.2.2"), ("send", "250 2.0.0")):
+        assert by[step]["rcpt"] == at("kim") and by[step]["code"] == code
+        assert "[127.0.0.1]" in by[step]["host"]
+    assert sink.messages[0].rcpts == ["kim@far.test"]
+    assert arrives(gp, "ann", PW, sink_subject(sink)) == 1
+    text = gp.cli("trace", qid)
+    lines = text.splitlines()
+    assert lines[0] == "message " + qid
+    assert [line.split()[2] for line in lines[1:]] == said
+    for step, words in (
+            ("policy", "spf=pass dkim=pass dmarc=pass"),
+            ("queue", "goes to kim@far.test"),
+            ("defer", at("kim") + " host 127.0.0.1 [127.0.0.1] "
+             "452 4.2.2 mailbox full"),
+            ("send", "[127.0.0.1] 250 2.0.0 Queued as SINK")):
+        line = [x for x in lines if x.split()[2:3] == [step]][0]
+        assert words in line, line
+    for args in (["--message-id", mid], ["--from", "a@good.test"],
+                 ["--to", at("desk")], ["--to", at("ann")],
+                 ["--to", at("kim")], ["--since", "1h", "--to", at("kim")]):
+        assert trace(gp, *args) == [m], args
+        assert gp.cli("trace", *args) == text, args
+
+
+def sink_subject(sink):
+    return re.search(rb"\r\nSubject: (.*?)\r\n",
+                     sink.messages[0].data).group(1).decode()
