@@ -367,47 +367,86 @@ gw_rules_local_sender(const struct gw_smtp *s, struct str address)
 		   : RC_DENY;
 }
 
-struct copies {
-	struct gw_smtp *s;
-	struct gw_target v[BCC_MAX];
-	size_t n;
-};
-
 static void
 add_copy(void *ctx, struct str address)
 {
-	struct copies *c = ctx;
-	struct gw_tx *tx = &c->s->tx;
+	struct gw_copies *c = ctx;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (str_ieq(c->v[i].address, address))
+		if (str_ieq(c->v[i], address))
 			return;
-	for (size_t i = 0; i < tx->nrcpt; i++)
-		if (str_ieq(tx->rcpt[i].address, address))
-			return;
-	if (c->n == BCC_MAX) {
-		log_warn(c->s->log, "bcc.too_many", KV("left_out", address));
-		return;
-	}
-	c->v[c->n++] = target_of(c->s, address);
+	if (c->n == BCC_MAX)
+		c->too_many = true;
+	else
+		c->v[c->n++] = address;
 }
 
 /* By the address as given and by the person's main one. */
 static void
-copies_to(struct copies *c, const struct gw_rcpt *r)
+copies_to(struct gw_smtp *s, struct gw_copies *c, const struct gw_rcpt *r)
 {
-	const struct mail_rules *rules = rules_of(c->s);
-	struct arena *a = &c->s->unit;
+	const struct mail_rules *rules = rules_of(s);
+	struct arena *a = &s->unit;
 	struct addr x, base;
 
 	if (mail_addr_parse(a, r->address, &x) == RC_OK) {
 		mail_rules_bcc_to(rules, &x, add_copy, c);
-		if (mail_subaddress(a, &x, c->s->conf->subaddress, &base) ==
-		    RC_OK)
+		if (mail_subaddress(a, &x, s->conf->subaddress, &base) == RC_OK)
 			mail_rules_bcc_to(rules, &base, add_copy, c);
 	}
 	if (r->primary.n > 0 && mail_addr_parse(a, r->primary, &x) == RC_OK)
 		mail_rules_bcc_to(rules, &x, add_copy, c);
+}
+
+/* Those of the message itself and of its recipients so far. */
+static struct gw_copies *
+copies_of(struct gw_smtp *s)
+{
+	struct gw_tx *tx = &s->tx;
+	struct gw_copies *c = tx->copies;
+
+	if (c != NULL)
+		return c;
+	tx->copies = c = arena_calloc(&tx->a, 1, sizeof(*c));
+	c->v = arena_calloc(&tx->a, BCC_MAX, sizeof(c->v[0]));
+	mail_rules_bcc(rules_of(s), add_copy, c);
+	if (tx->from.n > 0)
+		mail_rules_bcc_from(rules_of(s), &tx->from_addr, add_copy, c);
+	for (size_t i = 0; i < tx->nrcpt; i++)
+		copies_to(s, c, &tx->rcpt[i]);
+	return c;
+}
+
+/*
+ * One whose copies find no room goes into the sender's next transaction.  The
+ * first has nothing to make room for: that is a mistake in the rules, which
+ * the end of the message tells.
+ */
+bool
+gw_rules_room(struct gw_smtp *s, const struct gw_rcpt *r)
+{
+	struct gw_copies *c;
+	size_t before;
+
+	if (!mail_rules_has_bcc(rules_of(s)))
+		return true;
+	c = copies_of(s);
+	before = c->n;
+	copies_to(s, c, r);
+	if (!c->too_many || s->tx.nrcpt == 0)
+		return true;
+	c->n = before;
+	c->too_many = false;
+	return false;
+}
+
+static bool
+is_rcpt(const struct gw_tx *tx, struct str address)
+{
+	for (size_t i = 0; i < tx->nrcpt; i++)
+		if (str_ieq(tx->rcpt[i].address, address))
+			return true;
+	return false;
 }
 
 /* False: it could not be found out who that is. */
@@ -436,22 +475,22 @@ take_copy(struct gw_smtp *s, const struct gw_target *t)
 static bool
 copies(struct gw_smtp *s)
 {
-	struct copies *c = arena_calloc(&s->unit, 1, sizeof(*c));
+	const struct gw_copies *c = copies_of(s);
 	struct gw_target *v[BCC_MAX];
-	size_t given = s->tx.nrcpt;
 	bool known = true;
+	size_t n = 0, one;
 
-	c->s = s;
-	mail_rules_bcc(rules_of(s), add_copy, c);
-	if (s->tx.from.n > 0)
-		mail_rules_bcc_from(rules_of(s), &s->tx.from_addr, add_copy, c);
-	for (size_t i = 0; i < given; i++)
-		copies_to(c, &s->tx.rcpt[i]);
+	if (c->too_many) {
+		log_error(s->log, "bcc.too_many", KV("from", s->tx.from),
+		    KV("to", s->tx.rcpt[0].address), KVU("max", BCC_MAX));
+		return false;
+	}
 	for (size_t i = 0; i < c->n; i++)
-		v[i] = &c->v[i];
-	if (c->n > 0)
-		gw_rules_ask(s, v, c->n);
-	for (size_t i = 0; i < c->n && known; i++)
+		if (!is_rcpt(&s->tx, c->v[i]))
+			one_target(s, c->v[i], &v[n++], &one);
+	if (n > 0)
+		gw_rules_ask(s, v, n);
+	for (size_t i = 0; i < n && known; i++)
 		known = take_copy(s, v[i]);
 	return known;
 }

@@ -43,6 +43,11 @@ uint64_t gw_rules_size_max(const struct gw_smtp *s, const struct addr *from);
 /* May a local user say that? */
 enum rc gw_rules_local_sender(const struct gw_smtp *s, struct str address);
 
+/*
+ * Is there room for the blind copies of one more recipient?  If not, the
+ * sender is asked to send to them in another message.
+ */
+bool gw_rules_room(struct gw_smtp *s, const struct gw_rcpt *r);
 /* Step of gw_commit: blind copies, and whom a captured message was for. */
 bool gw_rules_step(struct gw_smtp *s, enum next *out);
 

@@ -42,6 +42,13 @@ struct gw_rcpt {
 	struct str orcpt;
 };
 
+/* Addresses of blind copies, each once; they belong to the rules. */
+struct gw_copies {
+	struct str *v;
+	size_t n;
+	bool too_many;
+};
+
 /* One mail transaction; its arena is reset with it. */
 struct gw_tx {
 	struct arena a;
@@ -65,6 +72,7 @@ struct gw_tx {
 	uint64_t size_max;    /* set by MAIL */
 	struct str *captured; /* whom it was for (gw_rules) */
 	size_t ncaptured;
+	struct gw_copies *copies; /* NULL: not looked for yet */
 	unsigned char id[16];
 	struct str trace, edits;
 	struct str author; /* its domain, to sign by; "" is not signed */

@@ -122,6 +122,7 @@ gw_tx_reset(struct gw_smtp *s)
 	tx->taken = 0;
 	tx->captured = NULL;
 	tx->ncaptured = 0;
+	tx->copies = NULL;
 	tx->bdat_refused = tx->too_big = tx->failed = false;
 	if (s->phase != PH_START)
 		s->phase = PH_READY;

@@ -207,6 +207,15 @@ static struct answer
 accept_target(
     struct gw_smtp *s, const struct line *l, const struct gw_target *t)
 {
+	const struct gw_rcpt rcpt = {
+		.address = t->address,
+		.kind = t->is.kind,
+		.dir_id = t->is.id,
+		.route = t->is.route,
+		.primary = t->is.address,
+		.notify = l->notify,
+		.orcpt = l->orcpt,
+	};
 	struct mail_route route;
 
 	if (gw_rules_captures(s))
@@ -219,15 +228,9 @@ accept_target(
 		return (struct answer){ 451, "4.4.4",
 			"No route to this recipient's system" };
 	}
-	if (s->tx.nrcpt >= s->conf->recipients_max)
+	if (s->tx.nrcpt >= s->conf->recipients_max || !gw_rules_room(s, &rcpt))
 		return too_many;
-	gw_rcpt_add(s, &(struct gw_rcpt){ .address = t->address,
-			   .kind = t->is.kind,
-			   .dir_id = t->is.id,
-			   .route = t->is.route,
-			   .primary = t->is.address,
-			   .notify = l->notify,
-			   .orcpt = l->orcpt });
+	gw_rcpt_add(s, &rcpt);
 	return (struct answer){ 250, "2.1.5", "Recipient ok" };
 }
 
@@ -272,6 +275,8 @@ judge_all(struct gw_smtp *s, const struct line *l)
 		struct answer a = judge(s, l, &l->to[i]);
 
 		if (a.code < 500 && a.code != 250) {
+			if (s->tx.nrcpt > before)
+				s->tx.copies = NULL; /* counted anew */
 			s->tx.nrcpt = before;
 			return a;
 		}

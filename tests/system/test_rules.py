@@ -246,3 +246,78 @@ def test_header_checks(tmp_path, sink):
         if s:
             s.gp.close()
         names.stop()
+
+
+# ---- blind copies of a message that is full
+
+
+RCPTS = 60
+KEPT = 50  # DLV_COPIES_MAX
+
+
+def keepers(n):
+    return ["keep%d@%s" % (i, ldif.MAIL) for i in range(n)]
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory, sink):
+    """As many people as a message may have recipients, and those who keep
+    copies."""
+    s = Site(tmp_path_factory.mktemp("crowd"), sink, recipients_max=RCPTS)
+    s.gp.write_conf(directory_timeout_ms=20000)
+    ldif.write(s.gp.ldif, ["u%d" % i for i in range(RCPTS)] + [
+        k.partition("@")[0] for k in keepers(RCPTS)] + ["ann"])
+    s.gp.cli("reload")
+    try:
+        yield s
+    finally:
+        s.gp.close()
+
+
+def to_all(gp, subject, n=RCPTS):
+    """The replies to the RCPTs, and to the data."""
+    with gp.smtp() as c:
+        _, rcpts, last = c.mail(
+            "a@client.test", ["u%d@%s" % (i, ldif.MAIL) for i in range(n)],
+            message("a@client.test", "all@x.test", subject))
+    return rcpts, last
+
+
+def test_a_full_message_has_room_for_its_copies(crowd):
+    crowd.rules(*["bcc " + k for k in keepers(KEPT)])
+    subject = unique("full")
+    rcpts, last = to_all(crowd.gp, subject)
+    assert {r.code for r in rcpts} == {250} and last.code == 250, last
+    for who in ("u0", "u%d" % (RCPTS - 1), "keep0", "keep%d" % (KEPT - 1)):
+        assert arrives(crowd.gp, who, PW, subject) == 1
+
+
+def test_copies_without_room_go_with_the_next_message(crowd):
+    """Each recipient has another keeper, of whom a message holds KEPT."""
+    crowd.rules(*["bcc-to u%d@%s %s" % (i, ldif.MAIL, k)
+                  for i, k in enumerate(keepers(RCPTS))])
+    subject = unique("many")
+    rcpts, last = to_all(crowd.gp, subject)
+    assert [r.code for r in rcpts] == [250] * KEPT + [452] * (RCPTS - KEPT)
+    assert rcpts[-1].status == "4.5.3" and last.code == 250
+    with crowd.gp.smtp() as c:  # as RFC 5321 section 4.5.3.1.10 wants it
+        c.deliver("a@client.test",
+                  ["u%d@%s" % (i, ldif.MAIL) for i in range(KEPT, RCPTS)],
+                  message("a@client.test", "all@x.test", subject))
+    for i in (0, KEPT - 1, KEPT, RCPTS - 1):
+        for who in ("u%d" % i, "keep%d" % i):
+            assert arrives(crowd.gp, who, PW, subject) == 1
+
+
+def test_copies_that_never_find_room_are_not_left_out(crowd):
+    """A mistake in the rules: nobody gets it, and the log says why."""
+    crowd.rules(*["bcc-to u0@%s %s" % (ldif.MAIL, k)
+                  for k in keepers(KEPT + 1)])
+    subject = unique("never")
+    rcpts, last = to_all(crowd.gp, subject, 1)
+    assert rcpts[0].code == 250 and last.code == 451, last
+    crowd.gp.wait_log("level=error .*event=bcc.too_many .*to=u0@")
+    crowd.rules(*["bcc-to u0@%s %s" % (ldif.MAIL, k) for k in keepers(KEPT)])
+    assert to_all(crowd.gp, subject, 1)[1].code == 250
+    assert arrives(crowd.gp, "u0", PW, subject) == 1
+    assert arrives(crowd.gp, "keep%d" % (KEPT - 1), PW, subject) == 1
