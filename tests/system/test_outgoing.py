@@ -278,6 +278,68 @@ def test_bounces_of_bounces_are_the_postmasters(tmp_path, sink):
         g.close()
 
 
+def test_a_group_as_postmaster_is_told_once(tmp_path, sink):
+    """One of its members is refused in turn: that is told to nobody, or each
+    notice would make the next one."""
+    sink.on("rcpt", "550 5.1.1 no")
+    g = outgoing(tmp_path, sink, relay_networks=["127.0.0.1"],
+                 postmaster="admins@" + ldif.MAIL)
+    ldif.write(g.ldif, ["ann"], [("admins", ["ann", "kim"])],
+               [ldif.user("kim", mailRoutingAddress="kim@far.test")])
+    try:
+        g.start()
+        with g.smtp() as c:
+            c.deliver("", ["joe@example.net"],
+                      message("x@y.test", "joe@example.net", "a bounce"))
+        assert notice(g)["To"] == "admins@" + ldif.MAIL
+        wait_until(lambda: [c for c in sink.commands if "kim@far" in c],
+                   "the try for the member elsewhere")
+        # At no moment between a refusal and its notice it would be empty.
+        emptied(g)
+        notice(g)
+        assert len([c for c in sink.commands if c.startswith("RCPT")]) == 2
+        assert queue(g) == []
+    finally:
+        g.close()
+
+
+@pytest.mark.parametrize("reply", ["250 2.0.0 Ok", "451 4.3.0 later"])
+def test_a_route_that_changes_during_a_try(tmp_path, sink, reply):
+    """Whatever is asked of the queue meanwhile, the new way waits for what
+    becomes of the old one."""
+    go = threading.Event()
+
+    def at_the_dot(session, line):
+        sink.stalled += 1
+        go.wait(60)
+        return reply
+
+    sink.on("dot", at_the_dot)
+    with Sink() as new:
+        g = outgoing(tmp_path, sink)
+        try:
+            g.start()
+            subject = unique("moved")
+            qid = submit(g, "joe@example.net", subject)
+            sink.wait_stalled()
+            g.write_conf(routes=["*=" + hop(new)])
+            g.cli("reload")
+            g.cli("queue", "retry", qid)
+            for n in range(4):  # by then the queue has looked at it
+                submit(g, "jim@example.net", unique("other"))
+                new.wait(n + 1)
+            assert not [m for m in new.messages if m.rcpts[0][:3] == "joe"]
+            go.set()
+            emptied(g)
+            came = [m for m in sink.messages + new.messages
+                    if subject.encode() in m.data]
+            assert len(came) == 1
+            assert (came[0] in new.messages) == reply.startswith("4")
+        finally:
+            go.set()
+            g.close()
+
+
 def test_machines_of_ours_send_like_people(tmp_path, sink):
     """No policy (whose DNS is dead), Date and Message-ID, a signature."""
     g = outgoing(tmp_path, sink, relay_networks=["127.0.0.1"], policy=True,

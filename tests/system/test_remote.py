@@ -462,6 +462,31 @@ def test_a_certificate_of_somebody_else(remote, smart_ports, tmp_path):
         assert not any(c.startswith("AUTH") for c in sink.commands)
 
 
+def test_certificates_are_checked_from_a_reload_on(tmp_path, ca):
+    """Of a process that began without: it has whom to trust all the same."""
+    other = Certificates(str(tmp_path / "other"), ["localhost"])
+    with Sink(tls=ca) as good, Sink(tls=other) as bad:
+        g = on_ldif(tmp_path, smart_host_tls="encrypt", smart_hosts=[
+            "127.0.0.1:%d" % k.port for k in (good, bad)])
+        g.write_conf(smart_host_ca_file=g.adopt(ca.ca))
+        try:
+            g.start()
+            with Remote(g) as r:
+                for sink in (good, bad):
+                    out = r.send(sink.hop)
+                    assert out.first["rc"] == "ok" and out.tls, out
+                g.write_conf(smart_host_tls="verify")
+                g.cli("reload")
+                out = r.send(bad.hop)
+                assert (out.first["rc"], out.first["status"]) == \
+                    ("temp", "4.7.5"), out
+                assert "certificate" in out.first["reply"]
+                assert r.send(good.hop).first["rc"] == "ok"
+                assert len(bad.messages) == 1 and len(good.messages) == 2
+        finally:
+            g.close()
+
+
 def test_a_smart_host_inside_tls(remote, ca, tmp_path):
     """Port 465; and 30 MB through it."""
     if not can_bind(SMTPS, 465):
