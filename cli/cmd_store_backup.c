@@ -198,6 +198,7 @@ store_cmd_restore(struct cli *c)
 		.segment_bytes = (uint64_t)c->conf->segment_mb << 20,
 		.held = DLV_HELD,
 		.hold = dlv_entry_held };
+	struct restore_copied copied;
 	struct restore_done done;
 	struct str why = STR("");
 	AUTO_ARENA a = { 0 };
@@ -212,12 +213,12 @@ store_cmd_restore(struct cli *c)
 	/* Root makes files for the store's user: its group reads them. */
 	umask(geteuid() == 0 ? 007 : 077);
 	progress_begin(&j.bar, c->err, "restoring");
-	rc = restore_copy(&a, &r, &why);
+	rc = restore_copy(&a, &r, &copied, &why);
 	progress_end(&j.bar);
 	if (rc == RC_OK)
 		status = store_cmd_become_owner(c);
 	if (rc == RC_OK && status == CLI_GOOD)
-		rc = restore_finish(&a, &r, &done, &why);
+		rc = restore_finish(&a, &r, &copied, &done, &why);
 	seal_wipe(key, sizeof(key));
 	if (rc != RC_OK)
 		return complain(c, "restore", rc, why);

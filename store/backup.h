@@ -89,14 +89,20 @@ struct restore_done {
 	int64_t time; /* of the backup */
 	uint64_t held;
 };
+/* What the second step must know, which may be unable to read the backup. */
+struct restore_copied {
+	int64_t time;
+	struct engine_position at;
+};
 /*
  * Copy everything into the empty data_dir, each sum checked; files belong to
  * who owns the folder.  Can be repeated after a crash.
  */
-MUST_CHECK enum rc restore_copy(
-    struct arena *a, const struct restore *r, struct str *why);
+MUST_CHECK enum rc restore_copy(struct arena *a, const struct restore *r,
+    struct restore_copied *out, struct str *why);
 /* Build the index, give new UIDVALIDITYs, hold the queue, open for use. */
 MUST_CHECK enum rc restore_finish(struct arena *a, const struct restore *r,
-    struct restore_done *out, struct str *why);
+    const struct restore_copied *copied, struct restore_done *out,
+    struct str *why);
 
 #endif

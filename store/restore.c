@@ -239,7 +239,8 @@ copy_all(struct restoring *s, const struct backup_manifest *m)
 }
 
 enum rc
-restore_copy(struct arena *a, const struct restore *r, struct str *why)
+restore_copy(struct arena *a, const struct restore *r,
+    struct restore_copied *out, struct str *why)
 {
 	struct restoring s = { .a = a, .r = r, .why = why };
 	struct backup_manifest m;
@@ -251,6 +252,7 @@ restore_copy(struct arena *a, const struct restore *r, struct str *why)
 		rc = put_mark(&s);
 	if (rc != RC_OK)
 		return rc;
+	*out = (struct restore_copied){ m.time, m.at };
 	s.block = xmalloc(BACKUP_BLOCK);
 	rc = wipe(&s, false);
 	if (rc == RC_OK)
@@ -333,7 +335,8 @@ hold_all(struct engine *e, const struct restore *r, uint64_t *held)
 
 static enum rc
 finish(struct engine *e, struct arena *a, const struct restore *r,
-    const struct backup_manifest *m, struct restore_done *out, struct str *why)
+    const struct restore_copied *copied, struct restore_done *out,
+    struct str *why)
 {
 	struct engine_intent in = { .kind = ENGINE_RESTORED, .a = a };
 	struct engine_position at;
@@ -341,7 +344,8 @@ finish(struct engine *e, struct arena *a, const struct restore *r,
 
 	if (rc == RC_OK)
 		rc = e->ops->pin(e, false, NULL);
-	if (rc == RC_OK && (at.seq != m->at.seq || at.chain != m->at.chain)) {
+	if (rc == RC_OK &&
+	    (at.seq != copied->at.seq || at.chain != copied->at.chain)) {
 		*why = STR("the log ends before the position that the "
 			   "manifest names");
 		return RC_BAD;
@@ -358,7 +362,8 @@ finish(struct engine *e, struct arena *a, const struct restore *r,
 
 enum rc
 restore_finish(struct arena *a, const struct restore *r,
-    struct restore_done *out, struct str *why)
+    const struct restore_copied *copied, struct restore_done *out,
+    struct str *why)
 {
 	struct engine_conf conf = { .dir = r->data_dir,
 		.segment_bytes = r->segment_bytes,
@@ -367,13 +372,10 @@ restore_finish(struct arena *a, const struct restore *r,
 		.restoring = true,
 		.io = r->io };
 	struct restoring s = { .a = a, .r = r, .why = why };
-	struct backup_manifest m;
 	struct engine *e = NULL;
-	enum rc rc = backup_manifest_read(a, r->dir, &m, why);
+	enum rc rc;
 
-	*out = (struct restore_done){ .time = m.time };
-	if (rc != RC_OK)
-		return rc;
+	*out = (struct restore_done){ .time = copied->time };
 	memcpy(conf.master, r->master, SEAL_KEY);
 	rc = engine_local_open(&r->log, &conf, &e);
 	seal_wipe(conf.master, SEAL_KEY);
@@ -385,7 +387,7 @@ restore_finish(struct arena *a, const struct restore *r,
 				 "lines above");
 		return rc;
 	}
-	rc = finish(e, a, r, &m, out, why);
+	rc = finish(e, a, r, copied, out, why);
 	e->ops->close(&e);
 	if (rc == RC_OK &&
 	    (io_unlink(r->io, in_data(&s, BACKUP_MARK)) != RC_OK ||

@@ -1,6 +1,8 @@
 """Start, stop, reload, and what lasts."""
 import os
 import signal
+import stat
+import threading
 
 from rig import ldif
 from rig.proc import wait_until
@@ -70,6 +72,59 @@ def test_mail_lasts(plain):
             again = c.must("UID FETCH 1:* (FLAGS RFC822.SIZE INTERNALDATE)")
             assert again.lines("FETCH") == shape.lines("FETCH")
             assert c.subjects("Kept") == subjects[:3]
+
+
+class Watch:
+    """The modes that the sockets of a Gatepost were seen with."""
+
+    def __init__(self, gp):
+        self.gp, self.seen, self.stopping = gp, {}, threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def look(self):
+        folder, now = self.gp.settings["run_dir"], {}
+        for name in os.listdir(folder):
+            try:
+                st = os.lstat(os.path.join(folder, name))
+            except FileNotFoundError:
+                continue
+            if stat.S_ISSOCK(st.st_mode):
+                now[name] = stat.S_IMODE(st.st_mode)
+                self.seen.setdefault(name, set()).add(now[name])
+        return now
+
+    def _run(self):
+        while not self.stopping.wait(0.001):
+            self.look()
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join()
+
+
+def test_sockets_have_the_same_mode_whatever_the_umask(plain):
+    """And no other one before, as long as one can see."""
+    found = []
+    for mask in (0, 0o077, 0o777):
+        plain.stop()
+        watch, old = Watch(plain), os.umask(mask)
+        try:
+            plain.start(wait=False)
+        finally:
+            os.umask(old)
+        try:
+            plain.wait_ready()
+        finally:
+            watch.stop()
+        found.append(watch.look())
+        assert watch.seen == {n: {m} for n, m in found[-1].items()}
+    modes = dict(found[0])
+    for name, mode in (("control.sock", 0o600), ("sendmail.sock", 0o666),
+                       ("lmtp", 0o666)):
+        assert modes.pop(name) == mode
+    assert "store.sock" in modes and set(modes.values()) == {0o660}
+    assert found[1] == found[2] == found[0]
 
 
 def test_stop_with_open_sessions(plain):

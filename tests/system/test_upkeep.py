@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import threading
 
 import pytest
 
 from rig import ldif
-from rig.gatepost import real_root
+from rig.gatepost import NOBODY, real_root
 from rig.proc import RigError, wait_until
 from rig.smtp import message
 from setups import on_ldif, unique
@@ -236,6 +237,84 @@ def test_killed_again_and_again(gp):
     restore(gp, folder, folder)
     gp.start()
     assert bodies(gp, "ben") == was
+
+
+def planted(gp, name, target, link=os.symlink):
+    """In data_dir, by its owner, to lead root away."""
+    path = os.path.join(gp.settings["data_dir"], name)
+    if os.path.lexists(path):
+        os.unlink(path)
+    link(target, path)
+
+
+@pytest.mark.skipif(not real_root(), reason="only root can be misled")
+def test_root_restores_without_following_links(gp, tmp_path):
+    folder, data = gp.folder + "/backup", gp.settings["data_dir"]
+    subject = put(gp)
+    gp.cli("store", "backup", folder)
+    gp.stop()
+    victims = tmp_path / "victims"
+    victims.mkdir(0o700)
+    secret = victims / "00000001.seg"
+    secret.write_text("root's own")
+    secret.chmod(0o600)
+
+    def untouched():
+        assert os.listdir(victims) == [secret.name]
+        assert secret.read_text() == "root's own"
+        for path, mode in ((victims, 0o700), (secret, 0o600)):
+            st = os.lstat(path)
+            assert (st.st_uid, stat.S_IMODE(st.st_mode)) == (0, mode)
+
+    shutil.rmtree(data)
+    os.mkdir(data, 0o700)
+    shutil.chown(data, NOBODY)
+    for target in (secret, victims, tmp_path / "not-there"):
+        planted(gp, "restoring", target)  # the mark of a try that broke off
+        with pytest.raises(RigError, match="exit "):
+            gp.cli("store", "restore", folder)
+        untouched()
+        assert not (tmp_path / "not-there").exists()
+    os.unlink(os.path.join(data, "restoring"))
+    open(os.path.join(data, "restoring"), "w").close()
+    for name, target in (("log", victims), ("index", secret),
+                         ("lock", secret)):
+        planted(gp, name, target)
+    planted(gp, "keys", secret, os.link)
+    gp.cli("store", "restore", folder)
+    untouched()
+    for d, dirs, files in os.walk(data):
+        for name in dirs + files:
+            assert not os.path.islink(os.path.join(d, name))
+    gp.start()
+    assert list(bodies(gp).values()) == [subject]
+
+
+def test_restored_files_have_the_same_mode_whatever_the_umask(gp):
+    folder, data = gp.folder + "/backup", gp.settings["data_dir"]
+    put(gp)
+    gp.cli("store", "backup", folder)
+    gp.stop()
+
+    def restored(mask):
+        old = os.umask(mask)
+        try:
+            restore(gp, folder, folder)
+        finally:
+            os.umask(old)
+        return {os.path.relpath(os.path.join(d, name), data):
+                stat.S_IMODE(os.lstat(os.path.join(d, name)).st_mode)
+                for d, dirs, files in os.walk(data) for name in dirs + files}
+
+    modes = restored(0o022)
+    assert "keys" in modes and "log/00000001.seg" in modes
+    assert not [n for n, mode in modes.items() if mode & 0o007]
+    if real_root():  # for those who read it
+        assert not [n for n, mode in modes.items()
+                    if n[:3] in ("log", "ind") and not mode & 0o040]
+    assert restored(0o077) == modes
+    assert restored(0) == modes
+    gp.start()
 
 
 def test_a_damaged_backup_is_refused(gp):

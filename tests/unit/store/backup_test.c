@@ -95,9 +95,12 @@ restore(struct field *f, const struct io *io, struct restore_done *out)
 		.segment_bytes = f->r->conf.segment_bytes,
 		.held = HELD,
 		.hold = hold };
-	enum rc rc = restore_copy(&f->r->a, &x, &f->why);
+	struct restore_copied copied;
+	enum rc rc = restore_copy(&f->r->a, &x, &copied, &f->why);
 
-	return rc == RC_OK ? restore_finish(&f->r->a, &x, out, &f->why) : rc;
+	if (rc != RC_OK)
+		return rc;
+	return restore_finish(&f->r->a, &x, &copied, out, &f->why);
 }
 
 /* A rig that looks at what was restored. */
