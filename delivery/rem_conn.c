@@ -189,14 +189,23 @@ rem_conn_timeout(struct rem_conn *c)
 			mail_client_doing(&c->c)));
 }
 
-/* False: the server takes the message too slowly. */
+/*
+ * False: the server takes the message too slowly.  How long it thought about
+ * the envelope is not counted.
+ */
 static bool
-keeps_pace(const struct rem_conn *c)
+keeps_pace(struct rem_conn *c)
 {
 	const struct rem_limits *l = &c->conf->limits;
-	int64_t ms = (now_ns() - c->body_began) / NS_PER_MS;
-	uint64_t sent = c->c.out_sent - c->body_sent_from;
+	int64_t ms;
+	uint64_t sent;
 
+	if (c->body_began == 0) {
+		c->body_began = now_ns();
+		c->body_sent_from = c->c.out_sent;
+	}
+	ms = (now_ns() - c->body_began) / NS_PER_MS;
+	sent = c->c.out_sent - c->body_sent_from;
 	return ms < l->rate_grace ||
 	       sent * 1000 / (uint64_t)ms >= (uint64_t)l->min_rate;
 }
@@ -537,8 +546,7 @@ rem_conn_use(struct rem_conn *c, struct rem_job *j)
 	j->conn = c;
 	c->prefix_at = 0;
 	c->body_at = 0;
-	c->body_began = now_ns();
-	c->body_sent_from = c->c.out_sent;
+	c->body_began = 0;
 	mail_client_begin(&c->c, &j->tx);
 	if (idle)
 		rem_conn_run(c);

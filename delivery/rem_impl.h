@@ -127,7 +127,7 @@ struct rem_conn {
 	/* The body. */
 	size_t prefix_at;
 	uint64_t body_at;
-	int64_t body_began;
+	int64_t body_began; /* 0: not yet */
 	uint64_t body_sent_from;
 };
 

@@ -321,6 +321,34 @@ def test_stalling_servers_hold_nothing_up(remote, gp):
         assert all(remote.wait(i).first["rc"] == "temp" for i in ids)
 
 
+def test_servers_that_read_a_byte_at_a_time(remote, gp, tmp_path):
+    """Their messages have their time, and it ends; others do not notice."""
+    def sip(session, line):
+        session.sink.stalled += 1
+        while not session.sink.released.wait(0.5):
+            if not session.sock.recv(1):
+                break
+        return s.DROP
+
+    path = tmp_path / "m"
+    path.write_bytes((b"x" * 78 + b"\r\n") * 400000)
+    with Sink() as bad, Sink() as good:
+        bad.on("body", sip)
+        ids = [remote.start(bad.hop, file=str(path), deadline_ms=10000)
+               for _ in range(5)]
+        bad.wait_stalled(5)
+        for _ in range(3):
+            assert remote.send(good.hop).first["rc"] == "ok"
+        assert remote.send(good.hop, file=str(path)).first["rc"] == "ok"
+        for out in map(remote.wait, ids):
+            assert (out.first["rc"], out.first["status"]) == \
+                ("temp", "4.4.2"), out
+            assert "no answer in time" in out.first["reply"]
+        wait_until(lambda: numbers(gp)["connections"] == 0,
+                   "the end of the connections")
+        assert bad.messages == [] and len(good.messages) == 4
+
+
 def test_the_dot_that_nobody_answers(remote, sink, gp):
     sink.on("dot", s.DROP)
     out = remote.send(sink.hop)
