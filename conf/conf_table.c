@@ -286,8 +286,9 @@ const struct conf_row conf_rows[] = {
 	VALUE(relay_networks, CONF_NETS, NOW, "",
 	    "Networks (192.0.2.0/24) whose clients may send to any domain "
 	    "without a password, on listen_smtp. Their mail is not checked by "
-	    "policy, and signed like that of people. Loopback is not among "
-	    "them unless it is named."),
+	    "policy, and signed like that of people; what a server of ours "
+	    "has marked as Junk goes there. Loopback is not among them unless "
+	    "it is named."),
 	NUMBER(remote_concurrency, NOW, "20", 1, 1000,
 	    "Messages on their way to one destination at a time."),
 

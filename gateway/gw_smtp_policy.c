@@ -134,9 +134,12 @@ cut_as_said(struct gw_smtp *s, const struct pol_verdict *v)
 	return cut_out(s, r, v->ncut);
 }
 
-/* What policy would have found. */
+/*
+ * What policy would have found; with `trusted`, from a server of ours before
+ * us, whose mark of Junk is followed.
+ */
 static bool
-cut_forged(struct gw_smtp *s)
+cut_forged(struct gw_smtp *s, bool trusted)
 {
 	struct mail_range cut[POL_CUTS_MAX];
 	struct str header;
@@ -150,8 +153,17 @@ cut_forged(struct gw_smtp *s)
 	default:
 		return false;
 	}
-	if (mail_ares_cuts(
-		header, str_c(s->conf->hostname), cut, COUNT(cut), &n) != RC_OK)
+	if (trusted && mail_ares_is_junk(header)) {
+		log_info(
+		    s->log, "policy.marked", KV("client", netd_peer_ip(s->c)));
+		s->tx.junk = true;
+	}
+	/* LMTP is spoken behind the one who is before the world. */
+	if (s->lmtp)
+		return true;
+	/* Without policy the mark is somebody else's, for somebody else. */
+	if (mail_ares_cuts(header, str_c(s->conf->hostname),
+		!trusted && s->conf->policy, cut, COUNT(cut), &n) != RC_OK)
 		return false;
 	return cut_out(s, cut, n);
 }
@@ -185,7 +197,7 @@ unchecked(struct gw_smtp *s, enum rc rc, enum next *out)
 		return answer(
 		    s, out, 451, "4.7.0", "Cannot check the message now");
 	atomic_fetch_add(&s->gw->unchecked, 1);
-	return cut_forged(s) || trouble(s, out);
+	return cut_forged(s, false) || trouble(s, out);
 }
 
 static bool
@@ -218,6 +230,8 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 		return answer(s, out, 250, "2.0.0", "Accepted");
 	case POL_JUNK:
 		tx->junk = true;
+		/* For the server behind us, if the mailbox is there. */
+		tx->edits = str_cat(&tx->a, STR(MAIL_JUNK_MARK), tx->edits);
 		break;
 	case POL_HOLD:
 		tx->hold = true;
@@ -232,17 +246,19 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 	/* Without results it was not checked, and nothing was looked for. */
 	if (v->edits.n == 0)
 		atomic_fetch_add(&s->gw->unchecked, 1);
-	return (v->edits.n == 0 ? cut_forged(s) : cut_as_said(s, v)) ||
+	return (v->edits.n == 0 ? cut_forged(s, false) : cut_as_said(s, v)) ||
 	       trouble(s, out);
 }
 
 bool
 gw_policy_step(struct gw_smtp *s, enum next *out)
 {
-	if (s->submission || s->lmtp)
+	bool trusted = s->lmtp || gw_sender_is_relay(s);
+
+	if (s->submission)
 		return true;
-	if (!s->conf->policy || gw_sender_is_relay(s))
-		return cut_forged(s) || trouble(s, out);
+	if (!s->conf->policy || trusted)
+		return cut_forged(s, trusted) || trouble(s, out);
 	s->tx.tries = 0;
 	s->tx.dl = deadline_in(s->conf->policy_timeout_ms);
 	*out = start(s);

@@ -97,18 +97,26 @@ mail_ares_is_ours(struct str value, struct str authserv_id)
 	return false;
 }
 
+static bool
+is_forged(const struct mail_field *f, struct str authserv_id, bool marks)
+{
+	if (str_ieq(f->name, STR("Authentication-Results")))
+		return mail_ares_is_ours(f->value, authserv_id);
+	return marks && str_ieq(f->name, STR(MAIL_JUNK_FIELD));
+}
+
 enum rc
-mail_ares_cuts(struct str header, struct str authserv_id,
+mail_ares_cuts(struct str header, struct str authserv_id, bool marks,
     struct mail_range *out, size_t max, size_t *out_n)
 {
 	struct mail_header_iter it = { header };
 	struct mail_field f;
 	size_t n = 0;
 
-	while (mail_header_next_named(&it, STR("Authentication-Results"), &f)) {
+	while (mail_header_next(&it, &f)) {
 		uint64_t off = (uint64_t)(f.whole.p - header.p);
 
-		if (!mail_ares_is_ours(f.value, authserv_id))
+		if (!is_forged(&f, authserv_id, marks))
 			continue;
 		if (n > 0 && out[n - 1].off + out[n - 1].len == off) {
 			out[n - 1].len += f.whole.n;
@@ -120,6 +128,18 @@ mail_ares_cuts(struct str header, struct str authserv_id,
 	}
 	*out_n = n;
 	return RC_OK;
+}
+
+bool
+mail_ares_is_junk(struct str header)
+{
+	struct mail_header_iter it = { header };
+	struct mail_field f;
+
+	while (mail_header_next_named(&it, STR(MAIL_JUNK_FIELD), &f))
+		if (skip_cfws(&f.value) && str_has_iprefix(f.value, STR("YES")))
+			return true;
+	return false;
 }
 
 static bool

@@ -1,6 +1,9 @@
 /*
- * ares - Authentication-Results (RFC 8601): ours written, those forged in
- * our name found.
+ * ares - what is said about a message in its header: Authentication-Results
+ * (RFC 8601) and the mark of Junk, ours written, those forged found.
+ *
+ * The mark is what other filters write and other servers look for (a transport
+ * rule of Exchange, Sieve), so that whoever stores the mail behind us knows.
  *
  * Ownership  Slices live in the arena.
  * Threads    Pure functions.
@@ -12,6 +15,9 @@
 #define MAIL_ARES_H
 
 #include "lib/base.h"
+
+#define MAIL_JUNK_FIELD "X-Spam-Flag"
+#define MAIL_JUNK_MARK  MAIL_JUNK_FIELD ": YES\r\n"
 
 struct mail_range {
 	uint64_t off, len;
@@ -39,10 +45,12 @@ struct str mail_ares_field(struct arena *a, struct str authserv_id,
 bool mail_ares_is_ours(struct str value, struct str authserv_id);
 
 /*
- * Where the header has such fields; neighbours are one cut.  RC_BAD: more than
- * max.
+ * Where the header has such fields, and with `marks` those of the name of the
+ * mark, whatever they say; neighbours are one cut.  RC_BAD: more than max.
  */
 MUST_CHECK enum rc mail_ares_cuts(struct str header, struct str authserv_id,
-    struct mail_range *out, size_t max, size_t *out_n);
+    bool marks, struct mail_range *out, size_t max, size_t *out_n);
+/* Does it say that this is Junk? */
+bool mail_ares_is_junk(struct str header);
 
 #endif

@@ -319,7 +319,7 @@ find_forged(struct work *w, struct pol_verdict *out)
 	struct mail_range r[POL_CUTS_MAX];
 	size_t n;
 
-	if (mail_ares_cuts(w->header, w->e->hostname, r, COUNT(r), &n) ==
+	if (mail_ares_cuts(w->header, w->e->hostname, true, r, COUNT(r), &n) ==
 	    RC_OK) {
 		out->cut = arena_calloc(w->a, n, sizeof(*out->cut));
 		out->ncut = n;
@@ -327,9 +327,9 @@ find_forged(struct work *w, struct pol_verdict *out)
 			out->cut[i] = (struct pol_cut){ r[i].off, r[i].len };
 		return RC_OK;
 	}
-	out->why = STR("too many forged Authentication-Results");
-	refuse(
-	    out, "5.6.0", STR("Too many Authentication-Results in our name"));
+	out->why = STR("too many forged results");
+	refuse(out, "5.6.0",
+	    STR("Too many results in our name or " MAIL_JUNK_FIELD));
 	return RC_DENY;
 }
 

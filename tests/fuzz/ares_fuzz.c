@@ -18,7 +18,7 @@ check_cuts(struct str header)
 	char *left = xmalloc(header.n + 1);
 	size_t n, at = 0, len = 0, again;
 
-	if (mail_ares_cuts(header, US, cut, COUNT(cut), &n) != RC_OK) {
+	if (mail_ares_cuts(header, US, true, cut, COUNT(cut), &n) != RC_OK) {
 		xfree(left);
 		return;
 	}
@@ -34,8 +34,8 @@ check_cuts(struct str header)
 			at = end + (size_t)cut[i].len;
 		}
 	}
-	PROMISE(mail_ares_cuts(str_n(left, len), US, cut, COUNT(cut), &again) ==
-		RC_OK);
+	PROMISE(mail_ares_cuts(str_n(left, len), US, true, cut, COUNT(cut),
+		    &again) == RC_OK);
 	PROMISE(again == 0);
 	xfree(left);
 }

@@ -39,6 +39,7 @@ ZONE = """
 good.test.                TXT  "v=spf1 ip4:192.0.2.7 -all"
 _dmarc.good.test.         TXT  "v=DMARC1; p=reject"
 rsa._domainkey.good.test. TXT  %s
+_dmarc.junk.test.         TXT  "v=DMARC1; p=quarantine"
 example.test.             TXT  "v=spf1 ip4:203.0.113.25 -all"
 _dmarc.example.test.      TXT  "v=DMARC1; p=reject"
 """
@@ -67,7 +68,7 @@ def world(tmp_path_factory):
         common, policy=True, dmarc_reject="reject", spf_fail="reject",
         dns_servers=[w.dns.server], relay_networks=["127.0.0.0/8"]))
     w.inner = Gatepost(ldif=people(folder, 1), settings=dict(
-        common, hostname="inner.example.test",
+        common, hostname="inner.example.test", relay_networks=["127.0.0.1"],
         domains=["example.test", "inside.test"]))
     secret = w.inner.folder + "/smart.secret"
     with open(secret, "w") as f:
@@ -167,6 +168,55 @@ def test_mail_comes_in(world, who):
     assert body.count(b"\r\nReceived:") == 2
     assert body.startswith(b"Return-Path: <a@good.test>\r\nDelivered-To: ")
     all_done(world)
+
+
+BOXES = ("INBOX", "Junk")
+
+
+def found(gp, user, text):
+    """The one message with this text, and its mailbox."""
+    def look():
+        with gp.imap(user, PW) as c:
+            return [(box, body) for box in BOXES
+                    if c.select(box).number("EXISTS")
+                    for body in c.bodies().values() if text.encode() in body]
+
+    (box, body), = wait_until(look, "%r of %s" % (text, user), step=0.2)
+    return box, body.partition(b"\r\n\r\n")[0] + b"\r\n"
+
+
+@pytest.mark.parametrize("who", ["ann", "dan", "eve", "fay"])
+def test_junk_is_junk_inside_too(world, who):
+    """What DMARC says outside is true for the mailbox, wherever it is."""
+    subject = unique("junk")
+    with world.outer.smtp(client=CLIENT) as c:
+        c.deliver("a@plain.test", [at(who)], message(
+            "a@junk.test", at(who), subject, X_Spam_Flag="NO"))
+    gp = world.outer if who == "ann" else world.inner
+    box, head = found(gp, who, subject)
+    assert box == "Junk" and "dmarc=fail" in results(head)
+    assert re.findall(rb"(?mi)^X-Spam-Flag:.*$", head) == [
+        b"X-Spam-Flag: YES\r"]
+    all_done(world)
+
+
+@pytest.mark.parametrize("who", ["ann", "dan", "eve"])
+def test_nobody_outside_says_what_is_junk(world, who):
+    subject = unique("no junk")
+    assert come_in(world, at(who), subject, X_Spam_Flag="YES").code == 250
+    gp = world.outer if who == "ann" else world.inner
+    box, head = found(gp, who, subject)
+    assert box == "INBOX" and b"spam-flag" not in head.lower()
+    all_done(world)
+
+
+def test_only_the_outer_one_is_believed(world):
+    """A stranger who finds the inner one."""
+    subject = unique("stranger")
+    with world.inner.smtp(client="192.0.2.9") as c:
+        c.deliver("a@plain.test", [at("dan")], message(
+            "a@plain.test", at("dan"), subject, X_Spam_Flag="YES"))
+    assert found(world.inner, "dan", subject)[0] == "INBOX"
 
 
 def test_what_may_not_come_in(world):

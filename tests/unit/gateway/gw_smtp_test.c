@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "mail/ares.h"
 #include "tests/unit/gateway/fake_netd.h"
 
 #define S    STR_INIT
@@ -586,6 +587,50 @@ relay_clients_are_served_like_submitters(void **state)
 	}
 }
 
+/* What a server of ours has found is true; what others say is left out. */
+static void
+the_mark_of_junk_is_believed(void **state)
+{
+	static const char *const nets[] = { "192.0.2.0/24" };
+	static const struct {
+		const char *ip;
+		bool policy;
+		const char *mark;
+		bool junk, kept;
+	} rows[] = {
+		{ "192.0.2.7", true, MAIL_JUNK_MARK, true, true },
+		{ "192.0.2.7", false, MAIL_JUNK_MARK, true, true },
+		{ "192.0.2.7", true, "X-Spam-Flag: NO\r\n", false, true },
+		{ "192.0.2.7", true, "X: y\r\n", false, true },
+		/* Who does not judge leaves it to others. */
+		{ "198.51.100.7", false, MAIL_JUNK_MARK, false, true },
+		/* policy could not look at it */
+		{ "198.51.100.7", true, MAIL_JUNK_MARK, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, GW_MX);
+		f.ip = str_c(rows[i].ip);
+		f.conf.relay_networks = (struct conf_list){ nets, COUNT(nets) };
+		f.conf.policy = rows[i].policy;
+		f.conf.policy_timeout_ms = 1000;
+		fake_run(&f,
+		    str_fmt(&a, "%s%sSubject: x\r\n\r\nhello\r\n.\r\n", E M R D,
+			rows[i].mark),
+		    99);
+		assert_int_equal(f.submits, 1);
+		assert_int_equal(f.junk, rows[i].junk);
+		assert_int_equal(
+		    str_find(buf_str(&f.body), str_c(rows[i].mark)) < f.body.n,
+		    rows[i].kept);
+		fake_free(&f);
+	}
+}
+
 /* Every size around the borders of inline, memfd and file arrives whole. */
 static void
 large_bodies(void **state)
@@ -739,7 +784,9 @@ policy_decides(void **state)
 			fake_free(&f);
 			continue;
 		}
-		assert_true(str_eq(buf_str(&f.edits), rows[i].verdict.edits));
+		assert_true(str_eq(buf_str(&f.edits),
+		    str_cat(&a, rows[i].verdict.edits,
+			rows[i].junk ? STR(MAIL_JUNK_MARK) : STR(""))));
 		if (cuts)
 			assert_true(str_eq(buf_str(&f.body), STR(LETTER)));
 		else
@@ -880,6 +927,7 @@ main(void)
 		cmocka_unit_test(too_large_is_552),
 		cmocka_unit_test(a_lost_answer_is_asked_for_once_more),
 		cmocka_unit_test(policy_decides),
+		cmocka_unit_test(the_mark_of_junk_is_believed),
 		cmocka_unit_test(without_policy),
 		cmocka_unit_test(who_is_not_checked),
 		cmocka_unit_test(cuts_in_every_kind_of_body),

@@ -72,6 +72,10 @@ cuts_are_whole_fields(void **state)
 		    "Authentication-Results: mx.example.org; w\r\n"),
 		    S("A: b\r\nAuthentication-Results: else.example; z\r\n"),
 		    2 },
+		{ S("X-Spam-Flag: NO\r\n"
+		    "Authentication-Results: mx.example.org; x\r\n"
+		    "x-spam-flag :\r\n yes\r\nX-Spam-Flags: YES\r\n"),
+		    S("X-Spam-Flags: YES\r\n"), 1 },
 	};
 
 	(void)state;
@@ -81,7 +85,8 @@ cuts_are_whole_fields(void **state)
 		AUTO_ARENA a = { 0 };
 		size_t n, at = 0;
 
-		assert_int_equal(mail_ares_cuts(h, US, cut, 4, &n), RC_OK);
+		assert_int_equal(
+		    mail_ares_cuts(h, US, true, cut, 4, &n), RC_OK);
 		assert_int_equal(n, rows[i].cuts);
 		for (size_t k = 0; k < n; k++) {
 			left =
@@ -94,6 +99,36 @@ cuts_are_whole_fields(void **state)
 }
 
 static void
+the_mark_of_junk(void **state)
+{
+	static const struct {
+		struct str header;
+		bool junk;
+	} rows[] = {
+		{ S(MAIL_JUNK_MARK "A: b\r\n"), true },
+		{ S("A: b\r\nx-spam-flag:yes, very\r\n\r\n"), true },
+		{ S("X-Spam-Flag: NO\r\nX-Spam-Flag:\r\n\tYES\r\n"), true },
+		{ S("X-Spam-Flag: NO\r\n"), false },
+		{ S("X-Spam-Flag:\r\n"), false },
+		{ S("X-Spam-Status: YES\r\n"), false },
+		{ S("A: b\r\n\r\nX-Spam-Flag: YES\r\n"), false },
+		{ S(""), false },
+	};
+	struct mail_range cut[2];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(
+		    mail_ares_is_junk(rows[i].header), rows[i].junk);
+	/* Who is trusted keeps it. */
+	assert_int_equal(
+	    mail_ares_cuts(rows[0].header, US, false, cut, COUNT(cut), &n),
+	    RC_OK);
+	assert_int_equal(n, 0);
+}
+
+static void
 more_than_fit_is_bad(void **state)
 {
 	struct str h = STR("Authentication-Results: mx.example.org; x\r\nA: b"
@@ -102,7 +137,7 @@ more_than_fit_is_bad(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(mail_ares_cuts(h, US, cut, 1, &n), RC_BAD);
+	assert_int_equal(mail_ares_cuts(h, US, true, cut, 1, &n), RC_BAD);
 }
 
 static void
@@ -149,6 +184,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whose_it_is),
 		cmocka_unit_test(cuts_are_whole_fields),
+		cmocka_unit_test(the_mark_of_junk),
 		cmocka_unit_test(more_than_fit_is_bad),
 		cmocka_unit_test(ours_is_one_field),
 	};
