@@ -212,10 +212,11 @@ dlv_submit_own(struct dlv *d, const struct log *log, const struct dlv_submit *m)
 		rc = store_submit(d->store, &a, &in, dl, &out);
 	}
 	conf_unref(&conf);
-	if (rc == RC_OK && p.nqueue > 0)
-		dlv_queue_poke(d->queue, out.message_id);
+	/* Told before a try can be. */
 	if (rc == RC_OK && !out.repeated)
 		dlv_track_notice(d, &p, m, scan.message_id, out.message_id);
+	if (rc == RC_OK && p.nqueue > 0)
+		dlv_queue_poke(d->queue, out.message_id);
 	if (rc == RC_OK)
 		log_info(log, "notice.submit", KV("as", out.message_id),
 		    KV("to", m->to[0].address), KVU("delivered", p.nto),

@@ -26,7 +26,7 @@ def at(name):
 
 def gatepost(folder):
     g = on_ldif(folder, ["ann", "ben", "cat"], GROUPS, group_open=True,
-                directory_timeout_ms=1000)
+                directory_timeout_ms=5000)
     try:
         yield g.start()
     finally:
