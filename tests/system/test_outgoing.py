@@ -391,6 +391,10 @@ def test_hold_and_release(gp, sink):
     qid = submit(gp, "joe@example.net", unique("held"))
     gp.wait_log("event=send.later")
     assert "held" in gp.cli("queue", "hold", qid)
+    # A try that was on its way then is not called back.
+    wait_until(lambda: [p["numbers"]["queue_sending"]
+                        for p in gp.status()["processes"]
+                        if p["role"] == "delivery"] == [0], "no try")
     sink.clear()
     time.sleep(2.5)  # the next try would have been due
     assert sink.messages == []
