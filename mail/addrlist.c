@@ -27,8 +27,10 @@ struct reader {
 	struct room words;  /* local parts */
 	struct room hosts;  /* domains, routes */
 	struct str comment; /* the last one since it was cleared */
-	struct mail_addrlist *out;
-	size_t size; /* entries allocated */
+	const char *end;    /* of the last word or domain, in the input */
+	mail_addrlist_each *each;
+	void *ctx;
+	bool enough;
 	bool in_group;
 };
 
@@ -142,6 +144,8 @@ struct words {
 	struct str all;    /* all, without blanks */
 	struct str lead;   /* all but the last, as a phrase */
 	struct str last;   /* the last, with the dots and words tied to it */
+	/* Where in the input they begin. */
+	const char *all_at, *last_at;
 };
 
 /* White space and comments; what was read of names stays last in its room. */
@@ -182,7 +186,7 @@ read_words(struct reader *r)
 {
 	size_t name = r->names.n, word = r->words.n;
 	size_t lead = name, last = word;
-	struct words w;
+	struct words w = { .all_at = NULL };
 
 	for (;;) {
 		bool blank = skip_blanks(r);
@@ -194,13 +198,17 @@ read_words(struct reader *r)
 			    r->names.p[r->names.n - 1] != '.') {
 				lead = r->names.n;
 				last = r->words.n;
+				w.last_at = r->s.p;
 			}
 			put(&r->names, ' ');
 		}
+		if (w.all_at == NULL)
+			w.all_at = w.last_at = r->s.p;
 		if (peek(r) == '"')
 			read_quoted(r);
 		else
 			read_atom(r);
+		r->end = r->s.p;
 	}
 	w.phrase = since(&r->names, name);
 	w.all = since(&r->words, word);
@@ -226,6 +234,7 @@ read_domain(struct reader *r)
 				put(&r->hosts, ']');
 				skip(r);
 			}
+			r->end = r->s.p;
 			continue;
 		}
 		if (is_stop(peek(r)))
@@ -238,6 +247,7 @@ read_domain(struct reader *r)
 			put(&r->hosts, peek(r));
 			skip(r);
 		}
+		r->end = r->s.p;
 	}
 	return since(&r->hosts, from);
 }
@@ -245,22 +255,16 @@ read_domain(struct reader *r)
 static void
 emit(struct reader *r, struct mail_entry e)
 {
-	struct mail_addrlist *l = r->out;
+	if (!r->enough)
+		r->enough = !r->each(r->ctx, &e);
+}
 
-	if (l->n == MAIL_ADDRLIST_MAX) {
-		l->truncated = true;
-		return;
-	}
-	if (l->n == r->size) {
-		struct mail_entry *v;
-
-		r->size = r->size ? r->size * 4 : 4;
-		v = arena_alloc(r->a, r->size * sizeof(*v));
-		if (l->n > 0)
-			memcpy(v, l->v, l->n * sizeof(*v));
-		l->v = v;
-	}
-	l->v[l->n++] = e;
+/* What of the input is the address, if it has both halves. */
+static struct str
+spec_of(const struct reader *r, const char *at, struct str host)
+{
+	return at != NULL && host.n > 0 ? str_n(at, (size_t)(r->end - at))
+					: STR_NULL;
 }
 
 static struct str
@@ -300,21 +304,25 @@ read_route(struct reader *r)
 static void
 read_angle(struct reader *r, struct str name)
 {
-	struct mail_entry e = { .kind = MAIL_MAILBOX };
+	struct mail_entry e = { .kind = MAIL_MAILBOX, .angle = r->s };
 	struct str host = STR("");
+	struct words w;
 
 	skip(r);
 	skip_cfws(r);
 	e.adl = or_nil(read_route(r));
-	e.mailbox = read_words(r).all;
+	w = read_words(r);
+	e.mailbox = w.all;
 	if (peek(r) == '@') {
 		skip(r);
 		host = read_domain(r);
+		e.spec = spec_of(r, w.all_at, host);
 	}
 	while (r->s.n > 0 && peek(r) != '>' && peek(r) != ',')
 		skip(r);
 	if (peek(r) == '>')
 		skip(r);
+	e.angle.n = (size_t)(r->s.p - e.angle.p);
 	r->comment = STR_NULL;
 	skip_cfws(r);
 	e.name = or_nil(name.n > 0 ? name : r->comment);
@@ -336,6 +344,7 @@ read_bare(struct reader *r, struct str start, const struct words *w)
 	if (peek(r) == '@') {
 		skip(r);
 		host = read_domain(r);
+		e.spec = spec_of(r, w->last_at, host);
 	} else if (name.n > 0) {
 		name = w->phrase;
 		e.mailbox = STR("");
@@ -396,16 +405,15 @@ read_address(struct reader *r)
 }
 
 void
-mail_addrlist_parse(
-    struct arena *a, struct str value, struct mail_addrlist *out)
+mail_addrlist_walk(
+    struct arena *a, struct str value, mail_addrlist_each *each, void *ctx)
 {
-	struct reader r = { .a = a, .s = value, .out = out };
+	struct reader r = { .a = a, .s = value, .each = each, .ctx = ctx };
 
-	*out = (struct mail_addrlist){ NULL, 0, false };
 	r.names.p = arena_alloc(a, value.n + 1);
 	r.words.p = arena_alloc(a, value.n + 1);
 	r.hosts.p = arena_alloc(a, value.n + 1);
-	while (r.s.n > 0 && !out->truncated) {
+	while (r.s.n > 0 && !r.enough) {
 		if (peek(&r) == ',') {
 			skip(&r);
 		} else if (peek(&r) == ';') {
@@ -416,4 +424,43 @@ mail_addrlist_parse(
 		}
 	}
 	end_group(&r);
+}
+
+struct collector {
+	struct arena *a;
+	struct mail_addrlist *out;
+	size_t size; /* entries allocated */
+};
+
+static bool
+collect(void *ctx, const struct mail_entry *e)
+{
+	struct collector *c = ctx;
+	struct mail_addrlist *l = c->out;
+
+	if (l->n == MAIL_ADDRLIST_MAX) {
+		l->truncated = true;
+		return false;
+	}
+	if (l->n == c->size) {
+		struct mail_entry *v;
+
+		c->size = c->size ? c->size * 4 : 4;
+		v = arena_alloc(c->a, c->size * sizeof(*v));
+		if (l->n > 0)
+			memcpy(v, l->v, l->n * sizeof(*v));
+		l->v = v;
+	}
+	l->v[l->n++] = *e;
+	return true;
+}
+
+void
+mail_addrlist_parse(
+    struct arena *a, struct str value, struct mail_addrlist *out)
+{
+	struct collector c = { .a = a, .out = out };
+
+	*out = (struct mail_addrlist){ NULL, 0, false };
+	mail_addrlist_walk(a, value, collect, &c);
 }

@@ -16,8 +16,8 @@
  * Errors     mail_addrlist_parse cannot fail.  mail_senders_* are for access
  *            decisions: RC_BAD whenever two readers could read the field
  *            differently, RC_NOENT when there is no From field.
- * Limits     MAIL_ADDRLIST_MAX entries; what is more is dropped (`truncated`).
- *            Comments nest at most 32 deep.
+ * Limits     MAIL_ADDRLIST_MAX entries; what is more is dropped (`truncated`),
+ *            by mail_addrlist_parse only.  Comments nest at most 32 deep.
  */
 #ifndef MAIL_ADDRLIST_H
 #define MAIL_ADDRLIST_H
@@ -34,6 +34,8 @@ struct mail_entry {
 	struct str adl;     /* source route "@a,@b" */
 	struct str mailbox; /* local part, quotes removed */
 	struct str host;    /* domain as written, without comments */
+	/* In `value`, of a mailbox: local part to domain; '<' to '>'. */
+	struct str spec, angle;
 };
 
 struct mail_addrlist {
@@ -45,6 +47,11 @@ struct mail_addrlist {
 /* `value` is raw (folds allowed) or unfolded. */
 void mail_addrlist_parse(
     struct arena *a, struct str value, struct mail_addrlist *out);
+
+/* The same with each entry told as it is read; false: that is enough. */
+typedef bool mail_addrlist_each(void *ctx, const struct mail_entry *e);
+void mail_addrlist_walk(
+    struct arena *a, struct str value, mail_addrlist_each *each, void *ctx);
 
 /*
  * Every mailbox of one From (or Sender) value, strictly by RFC 5322

@@ -15,8 +15,10 @@ libmail_a_SOURCES = \
 	%D%/mime.h %D%/mime.c \
 	%D%/mime_fields.h %D%/mime_fields.c \
 	%D%/search.h %D%/search.c \
+	%D%/rewrite.h %D%/rewrite.c \
 	%D%/rules.h %D%/rules.c \
 	%D%/route.h %D%/route.c \
+	%D%/size_limit.h %D%/size_limit.c \
 	%D%/smtp_client.h %D%/smtp_client.c \
 	%D%/smtp_reply.h %D%/smtp_reply.c \
 	%D%/smtp_syntax.h %D%/smtp_syntax.c \

@@ -19,6 +19,8 @@ enum kind {
 	SIZE_LIMIT,
 	BCC,     /* without a pattern */
 	CAPTURE, /* likewise */
+	SEND_LIMIT,
+	RECEIVE_LIMIT,
 };
 
 struct rule {
@@ -27,6 +29,7 @@ struct rule {
 	size_t nto;
 	uint64_t size;
 	unsigned line;
+	bool header;       /* the map is for fields of the header, too */
 	struct rule *more; /* further rules of this key: copies add up */
 };
 
@@ -37,7 +40,8 @@ struct mail_rules {
 	size_t nslots, n;
 	struct rule *bcc;
 	struct str capture;
-	bool has_bcc;
+	bool has_bcc, has_header_map;
+	struct mail_size_limits *send, *receive; /* NULL: none */
 };
 
 struct reader {
@@ -237,6 +241,7 @@ keep(struct reader *rd, enum kind kind, struct rule *rule)
 	}
 	if (kind == BCC || kind == BCC_FROM || kind == BCC_TO)
 		r->has_bcc = true;
+	r->has_header_map = r->has_header_map || rule->header;
 	if (kind == BCC) {
 		rule->more = r->bcc;
 		r->bcc = rule;
@@ -257,32 +262,93 @@ keep(struct reader *rd, enum kind kind, struct rule *rule)
 	return RC_OK;
 }
 
+/* An address, a DN, or "*"; a DN with blanks is in quotes. */
+static enum rc
+read_group(struct reader *rd, struct str word, struct str *out)
+{
+	struct str in = word;
+	struct addr x;
+	char *p;
+	size_t n = 0;
+
+	if (mail_addr_parse(rd->a, word, &x) == RC_OK) {
+		*out = mail_addr_text(rd->a, &x);
+		return RC_OK;
+	}
+	if (str_cut_prefix(&word, STR("\""))) {
+		if (word.n == 0 || word.p[word.n - 1] != '"')
+			return bad(rd, "a quote is missing", in);
+		word.n--;
+	}
+	p = arena_alloc(rd->a, word.n + 1);
+	for (size_t i = 0; i < word.n; i++) {
+		/* All other escapes are those of the DN. */
+		if (word.p[i] == '\\' && i + 1 < word.n && word.p[i + 1] == '"')
+			i++;
+		p[n++] = word.p[i];
+	}
+	*out = str_n(p, n);
+	if (!str_eq(*out, STR("*")) && str_chr(*out, '=') == n)
+		return bad(rd, "no group (an address, a DN or *)", in);
+	return RC_OK;
+}
+
+static enum rc
+read_group_limit(struct reader *rd, struct str line, enum kind kind)
+{
+	struct mail_size_limits **l =
+	    kind == SEND_LIMIT ? &rd->r->send : &rd->r->receive;
+	struct str group;
+	uint64_t size;
+
+	if (read_group(rd, next_word(&line), &group) != RC_OK ||
+	    read_size(rd, line, &size) != RC_OK)
+		return RC_BAD;
+	if (*l == NULL)
+		*l = arena_calloc(&rd->r->a, 1, sizeof(**l));
+	if ((*l)->n == MAIL_SIZE_GROUPS_MAX)
+		return bad(rd, "too many groups", group);
+	if (mail_size_limit_add(*l, &rd->r->a, group, size) != RC_OK)
+		return bad(rd, "there is such a rule already", group);
+	return RC_OK;
+}
+
 static enum rc
 read_rule(struct reader *rd, struct str line)
 {
 	static const struct {
 		struct str word;
 		enum kind kind;
+		bool header;
 	} words[] = {
-		{ STR_INIT("sender"), SENDER },
-		{ STR_INIT("recipient"), RECIPIENT },
+		{ STR_INIT("sender"), SENDER, true },
+		{ STR_INIT("recipient"), RECIPIENT, true },
+		{ STR_INIT("envelope-sender"), SENDER },
+		{ STR_INIT("envelope-recipient"), RECIPIENT },
 		{ STR_INIT("bcc"), BCC },
 		{ STR_INIT("bcc-from"), BCC_FROM },
 		{ STR_INIT("bcc-to"), BCC_TO },
 		{ STR_INIT("catch-all"), CATCH_ALL },
 		{ STR_INIT("capture"), CAPTURE },
 		{ STR_INIT("size-limit"), SIZE_LIMIT },
+		{ STR_INIT("send-limit"), SEND_LIMIT },
+		{ STR_INIT("receive-limit"), RECEIVE_LIMIT },
 	};
 	struct str word = next_word(&line);
 	struct rule *rule;
 	enum kind kind = 0;
 	enum rc rc = RC_OK;
+	bool header = false;
 
 	for (size_t i = 0; i < COUNT(words); i++)
-		if (str_eq(word, words[i].word))
+		if (str_eq(word, words[i].word)) {
 			kind = words[i].kind;
+			header = words[i].header;
+		}
 	if (kind == 0)
 		return bad(rd, "unknown rule", word);
+	if (kind == SEND_LIMIT || kind == RECEIVE_LIMIT)
+		return read_group_limit(rd, line, kind);
 	rule = arena_calloc(&rd->r->a, 1, sizeof(*rule));
 	rule->line = rd->line;
 	if (kind != BCC && kind != CAPTURE)
@@ -291,6 +357,8 @@ read_rule(struct reader *rd, struct str line)
 		rc = read_size(rd, line, &rule->size);
 	else if (rc == RC_OK)
 		rc = read_targets(rd, line, kind, rule);
+	/* A list of people has no place where one was written. */
+	rule->header = header && rule->nto == 1;
 	return rc == RC_OK ? keep(rd, kind, rule) : rc;
 }
 
@@ -422,6 +490,26 @@ mail_rules_recipient(const struct mail_rules *r, struct arena *a,
 	return RC_OK;
 }
 
+bool
+mail_rules_has_header_map(const struct mail_rules *r)
+{
+	return r != NULL && r->has_header_map;
+}
+
+enum rc
+mail_rules_header(const struct mail_rules *r, struct arena *a, bool sender,
+    const struct addr *x, struct str *out)
+{
+	const struct rule *rule = find(r, sender ? SENDER : RECIPIENT, x);
+
+	if (rule == NULL)
+		return RC_NOENT;
+	if (!rule->header)
+		return RC_DENY;
+	*out = rewrite(a, rule->to[0], x);
+	return RC_OK;
+}
+
 struct str
 mail_rules_catch_all(const struct mail_rules *r, struct str domain)
 {
@@ -447,6 +535,18 @@ mail_rules_size_limit(
 	const struct rule *rule = find(r, SIZE_LIMIT, from);
 
 	return rule != NULL ? MIN(rule->size, most) : most;
+}
+
+const struct mail_size_limits *
+mail_rules_send_limits(const struct mail_rules *r)
+{
+	return r != NULL ? r->send : NULL;
+}
+
+const struct mail_size_limits *
+mail_rules_receive_limits(const struct mail_rules *r)
+{
+	return r != NULL ? r->receive : NULL;
 }
 
 bool

@@ -4,14 +4,20 @@
  * Format     One rule a line; "#" and empty lines are skipped:
  *
  *   sender PATTERN NEW         recipient PATTERN NEW...
+ *   envelope-sender PATTERN NEW
+ *   envelope-recipient PATTERN NEW...
  *   bcc ADDRESS                bcc-from PATTERN ADDRESS
  *   bcc-to PATTERN ADDRESS     catch-all @DOMAIN ADDRESS
  *   capture ADDRESS            size-limit PATTERN SIZE
+ *   send-limit GROUP SIZE      receive-limit GROUP SIZE
  *   header ...                 (policy/pol_headers.h)
  *
  *            PATTERN is user@domain, user@ or @domain; the first of them that
  *            has a rule counts.  NEW is an address, or @domain, which keeps
  *            what is in front of the "@".  SIZE is in bytes, with K, M or G.
+ *            GROUP is an address, a DN (in quotes if it has blanks) or "*".
+ *            A map without "envelope-" is for the fields of the header, too,
+ *            if it gives one address.
  *            Case does not count in patterns, as it does not in directories.
  * Ownership  Rules are immutable and counted; results borrow from them or live
  *            in the arena given.
@@ -25,6 +31,7 @@
 #define MAIL_RULES_H
 
 #include "mail/addr.h"
+#include "mail/size_limit.h"
 
 #define RULES_MAX       100000u
 #define RULES_BYTES_MAX (16u << 20)
@@ -44,12 +51,25 @@ MUST_CHECK enum rc mail_rules_sender(const struct mail_rules *r,
 /* Those that stand for this one, canonical; RC_NOENT: no rule. */
 MUST_CHECK enum rc mail_rules_recipient(const struct mail_rules *r,
     struct arena *a, const struct addr *to, struct str **out, size_t *out_n);
+/* Is there a map for fields of the header? */
+bool mail_rules_has_header_map(const struct mail_rules *r);
+/*
+ * What stands for this one in a header; RC_DENY: its rule is for the envelope
+ * alone; RC_NOENT: it has none.
+ */
+MUST_CHECK enum rc mail_rules_header(const struct mail_rules *r,
+    struct arena *a, bool sender, const struct addr *x, struct str *out);
 /* "" when there is none. */
 struct str mail_rules_catch_all(const struct mail_rules *r, struct str domain);
 struct str mail_rules_capture(const struct mail_rules *r);
 /* `most` or what the sender's rule says, if that is less. */
 uint64_t mail_rules_size_limit(
     const struct mail_rules *r, const struct addr *from, uint64_t most);
+/* Those by group; NULL: there are none. */
+const struct mail_size_limits *mail_rules_send_limits(
+    const struct mail_rules *r);
+const struct mail_size_limits *mail_rules_receive_limits(
+    const struct mail_rules *r);
 
 /* Are there any rules about blind copies? */
 bool mail_rules_has_bcc(const struct mail_rules *r);

@@ -34,6 +34,7 @@ fuzz_programs = \
 	%D%/proxy2_fuzz \
 	%D%/smtp_client_fuzz \
 	%D%/signer_fuzz \
+	%D%/rewrite_fuzz \
 	%D%/rules_fuzz \
 	%D%/sendmail_fuzz \
 	%D%/smtp_syntax_fuzz \
@@ -62,6 +63,9 @@ endif
 %C%_aliases_fuzz_SOURCES = %D%/aliases_fuzz.c $(fuzz_main)
 %C%_aliases_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_aliases_fuzz_LDADD = $(MAIL_LIBS)
+%C%_rewrite_fuzz_SOURCES = %D%/rewrite_fuzz.c $(fuzz_main)
+%C%_rewrite_fuzz_LDFLAGS = $(fuzz_ldflags)
+%C%_rewrite_fuzz_LDADD = $(MAIL_LIBS)
 %C%_rules_fuzz_SOURCES = %D%/rules_fuzz.c $(fuzz_main)
 %C%_rules_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_rules_fuzz_LDADD = $(MAIL_LIBS)

@@ -11,6 +11,24 @@ each(void *ctx, struct str address)
 }
 
 static void
+check_limits(const struct mail_size_limits *l)
+{
+	enum rc is[MAIL_SIZE_GROUPS_MAX];
+	uint64_t size;
+
+	if (l == NULL)
+		return;
+	PROMISE(l->n <= MAIL_SIZE_GROUPS_MAX);
+	for (size_t i = 0; i < l->n; i++) {
+		PROMISE(l->group[i].n > 0 && l->size[i] > 0);
+		is[i] = l->size[i] % 2 ? RC_OK : RC_DENY;
+	}
+	PROMISE(mail_size_limit_of(l, is, 1000, &size) == RC_OK);
+	PROMISE(size >= mail_size_limit_least(l, 1000));
+	PROMISE(size <= mail_size_limit_most(l, 1000));
+}
+
+static void
 ask(const struct mail_rules *r, struct arena *a, struct str local)
 {
 	struct addr x = { local, STR("example.org") }, base;
@@ -21,6 +39,9 @@ ask(const struct mail_rules *r, struct arena *a, struct str local)
 		PROMISE(one.n > 0);
 	if (mail_rules_recipient(r, a, &x, &to, &n) == RC_OK)
 		PROMISE(n > 0 && n <= RULES_TO_MAX);
+	for (int sender = 0; sender < 2; sender++)
+		if (mail_rules_header(r, a, sender, &x, &one) == RC_OK)
+			PROMISE(one.n > 0 && mail_rules_has_header_map(r));
 	mail_rules_bcc(r, each, a);
 	mail_rules_bcc_from(r, &x, each, a);
 	mail_rules_bcc_to(r, &x, each, a);
@@ -43,6 +64,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		PROMISE(r == NULL && why.n > 0);
 		return 0;
 	}
+	check_limits(mail_rules_send_limits(r));
+	check_limits(mail_rules_receive_limits(r));
 	ask(r, &a, STR("joe"));
 	ask(r, &a, STR("joe+x"));
 	ask(r, &a, str_sub(in, 0, MAIL_LOCAL_MAX));

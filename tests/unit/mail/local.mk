@@ -12,8 +12,10 @@ mail_tests = \
 	%D%/meta_test \
 	%D%/mime_test \
 	%D%/route_test \
+	%D%/rewrite_test \
 	%D%/rules_test \
 	%D%/search_test \
+	%D%/size_limit_test \
 	%D%/smtp_client_test \
 	%D%/smtp_syntax_test \
 	%D%/trace_test
@@ -24,6 +26,10 @@ mail_test_libs = $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_addr_test_LDADD = $(mail_test_libs)
 %C%_aliases_test_SOURCES = %D%/aliases_test.c %D%/test.h
 %C%_aliases_test_LDADD = $(mail_test_libs)
+%C%_rewrite_test_SOURCES = %D%/rewrite_test.c %D%/test.h
+%C%_rewrite_test_LDADD = $(mail_test_libs)
+%C%_size_limit_test_SOURCES = %D%/size_limit_test.c %D%/test.h
+%C%_size_limit_test_LDADD = $(mail_test_libs)
 %C%_rules_test_SOURCES = %D%/rules_test.c %D%/test.h
 %C%_rules_test_LDADD = $(mail_test_libs)
 %C%_date_test_SOURCES = %D%/date_test.c %D%/test.h

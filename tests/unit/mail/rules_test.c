@@ -143,6 +143,83 @@ the_rest_is_found(void **state)
 }
 
 static void
+canonical_maps_are_for_the_header_too(void **state)
+{
+	static const struct {
+		bool sender;
+		struct str in, out; /* "": no rule; "-": not for it */
+	} rows[] = {
+		{ true, S("a@one.example"), S("a@new.example") },
+		{ true, S("b@one.example"), S("-") },
+		{ false, S("a@one.example"), S("-") },
+		{ false, S("c@one.example"), S("d@new.example") },
+		{ false, S("list@one.example"), S("-") },
+		{ false, S("info@one.example"), S("-") },
+		{ false, S("nobody@one.example"), S("") },
+		{ false, S("x@one.example"), S("x@new.example") },
+	};
+	AUTO_ARENA a = { 0 };
+	const struct mail_rules *r = parse(
+	    &a, STR("sender @one.example @new.example\n"
+		    "envelope-sender b@one.example bounces@new.example\n"
+		    "recipient c@one.example d@new.example\n"
+		    "recipient a@one.example b@new.example c@new.example\n"
+		    "recipient list@one.example b@new.example c@new.example\n"
+		    "envelope-recipient info@one.example b@new.example\n"
+		    "recipient x@ @new.example\n"));
+	const struct mail_rules *env =
+	    parse(&a, STR("envelope-sender a@b.example c@d.example\n"
+			  "recipient a@b.example c@d.example e@f.example\n"));
+	struct addr x = addr(&a, STR("b@one.example"));
+	struct str to;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct addr y = addr(&a, rows[i].in);
+		enum rc rc = mail_rules_header(r, &a, rows[i].sender, &y, &to);
+
+		assert_int_equal(rc, rows[i].out.n > 1   ? RC_OK
+				     : rows[i].out.n > 0 ? RC_DENY
+							 : RC_NOENT);
+		if (rc == RC_OK)
+			assert_true(str_eq(to, rows[i].out));
+	}
+	/* The envelope has both kinds. */
+	assert_int_equal(mail_rules_sender(r, &a, &x, &to), RC_OK);
+	assert_true(str_eq(to, STR("bounces@new.example")));
+	assert_true(mail_rules_has_header_map(r));
+	assert_false(mail_rules_has_header_map(env));
+	assert_false(mail_rules_has_header_map(NULL));
+	mail_rules_unref(&env);
+	mail_rules_unref(&r);
+}
+
+static void
+groups_have_sizes(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	const struct mail_rules *r =
+	    parse(&a, STR("send-limit Big@Example.org 20M\n"
+			  "send-limit \"CN=Big Mail,OU=x\\, y,DC=z\" 30M\n"
+			  "send-limit CN=a\\,b 1G\n"
+			  "send-limit \"CN=\\\"q\\\"\" 1G\n"
+			  "send-limit * 100K\n"));
+	const struct mail_size_limits *l = mail_rules_send_limits(r);
+
+	(void)state;
+	assert_null(mail_rules_receive_limits(r));
+	assert_null(mail_rules_send_limits(NULL));
+	assert_int_equal(l->n, 4);
+	assert_true(str_eq(l->group[0], STR("Big@example.org")));
+	assert_true(str_eq(l->group[1], STR("CN=Big Mail,OU=x\\, y,DC=z")));
+	assert_true(str_eq(l->group[2], STR("CN=a\\,b")));
+	assert_true(str_eq(l->group[3], STR("CN=\"q\"")));
+	assert_int_equal(l->size[1], 30 << 20);
+	assert_int_equal(l->rest, 100 << 10);
+	mail_rules_unref(&r);
+}
+
+static void
 header_rules_keep_their_lines(void **state)
 {
 	AUTO_BUF b = { 0 };
@@ -182,6 +259,15 @@ a_mistake_is_named_with_its_line(void **state)
 		{ S("size-limit a@b.example 0"), "rules:1: no size" },
 		{ S("size-limit a@b.example 5X"), "rules:1: no size" },
 		{ S("bcc a@b.example\0"), "rules:1: a NUL" },
+		{ S("sender a@b.example x@y.example\n"
+		    "envelope-sender a@b.example z@y.example"),
+		    "rules:2: there is such a rule already: line 1" },
+		{ S("send-limit staff 5M"), "rules:1: no group" },
+		{ S("send-limit \"CN=a 5M"), "rules:1: a quote is missing" },
+		{ S("send-limit * 5M 6M"), "rules:1: no size" },
+		{ S("receive-limit *"), "rules:1: no size" },
+		{ S("receive-limit * 1M\nreceive-limit * 2M"),
+		    "rules:2: there is such a rule already" },
 	};
 
 	(void)state;
@@ -267,6 +353,8 @@ main(void)
 		cmocka_unit_test(a_domain_keeps_the_local_part),
 		cmocka_unit_test(copies_add_up),
 		cmocka_unit_test(the_rest_is_found),
+		cmocka_unit_test(canonical_maps_are_for_the_header_too),
+		cmocka_unit_test(groups_have_sizes),
 		cmocka_unit_test(header_rules_keep_their_lines),
 		cmocka_unit_test(a_mistake_is_named_with_its_line),
 		cmocka_unit_test(a_hundred_thousand_rules_and_no_more),
