@@ -184,7 +184,7 @@ add_range(
 }
 
 enum rc
-gw_body_cut(struct gw_body *b, const struct mail_range *v, size_t n)
+gw_body_patch(struct gw_body *b, const struct mail_patch *v, size_t n)
 {
 	struct gw_body anew;
 	uint64_t at = 0;
@@ -194,6 +194,8 @@ gw_body_cut(struct gw_body *b, const struct mail_range *v, size_t n)
 	for (size_t i = 0; i < n && rc == RC_OK; i++) {
 		assert(v[i].off >= at && v[i].len <= b->size - v[i].off);
 		rc = add_range(&anew, b, at, v[i].off);
+		if (rc == RC_OK)
+			rc = gw_body_add(&anew, v[i].text);
 		at = v[i].off + v[i].len;
 	}
 	if (rc == RC_OK)
@@ -209,4 +211,15 @@ gw_body_cut(struct gw_body *b, const struct mail_range *v, size_t n)
 	gw_body_reset(&anew);
 	buf_free(&anew.head);
 	return rc;
+}
+
+enum rc
+gw_body_cut(struct gw_body *b, const struct mail_range *v, size_t n)
+{
+	AUTO_ARENA a = { 0 };
+	struct mail_patch *p = arena_calloc(&a, n, sizeof(*p));
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct mail_patch){ v[i].off, v[i].len, STR("") };
+	return gw_body_patch(b, p, n);
 }

@@ -16,6 +16,7 @@
 
 #include "gateway/gw.h"
 #include "mail/ares.h"
+#include "mail/rewrite.h"
 
 #define GW_BODY_INLINE (16u << 10)
 #define GW_BODY_MEMFD  (1u << 20)
@@ -42,9 +43,11 @@ MUST_CHECK enum rc gw_body_finish(struct gw_body *b);
 MUST_CHECK enum rc gw_body_header(
     struct gw_body *b, struct arena *a, size_t max, struct str *out);
 /*
- * Leave out these ranges, which are in order: the rest is written anew, and
+ * Change it, or leave out ranges, which are in order: it is written anew, and
  * finished.  RC_TEMP: *b is as it was.
  */
+MUST_CHECK enum rc gw_body_patch(
+    struct gw_body *b, const struct mail_patch *v, size_t n);
 MUST_CHECK enum rc gw_body_cut(
     struct gw_body *b, const struct mail_range *v, size_t n);
 

@@ -320,6 +320,34 @@ local_sender(struct gw_smtp *s, struct addr *from, struct str *text)
 		*from = x;
 }
 
+static enum rc
+map_header(void *ctx, bool sender, const struct addr *x, struct str *out)
+{
+	struct gw_smtp *s = ctx;
+	const struct mail_rules *r = rules_of(s);
+	struct addr base;
+	enum rc rc;
+
+	if (!sender && gw_rules_captures(s))
+		return RC_NOENT;
+	rc = mail_rules_header(r, &s->unit, sender, x, out);
+	/* Without the detail only where the envelope does so, too. */
+	if (rc == RC_NOENT && !sender &&
+	    mail_subaddress(&s->unit, x, s->conf->subaddress, &base) == RC_OK)
+		rc = mail_rules_header(r, &s->unit, sender, &base, out);
+	return rc;
+}
+
+/* A stranger's header stays, or their signature would break. */
+void
+gw_rules_header(struct gw_smtp *s, struct str header, struct mail_patches *out)
+{
+	*out = (struct mail_patches){ NULL, 0, 0 };
+	if (mail_rules_has_header_map(rules_of(s)) &&
+	    (s->submission || gw_sender_is_relay(s)))
+		mail_rewrite(&s->unit, header, map_header, s, out);
+}
+
 /*
  * The map is for mail of our own; a stranger's sender stays, so that SPF is
  * asked about who really sent it.

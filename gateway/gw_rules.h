@@ -39,6 +39,12 @@ bool gw_rules_here(const struct gw_smtp *s, struct str domain);
 
 /* The envelope's sender after the maps; *from and *text are replaced. */
 void gw_rules_sender(struct gw_smtp *s, struct addr *from, struct str *text);
+/*
+ * What the canonical maps change in the header of the message; nothing if
+ * there are none, or if they are not for it.
+ */
+void gw_rules_header(
+    struct gw_smtp *s, struct str header, struct mail_patches *out);
 uint64_t gw_rules_size_max(const struct gw_smtp *s, const struct addr *from);
 /* May a local user say that? */
 enum rc gw_rules_local_sender(const struct gw_smtp *s, struct str address);

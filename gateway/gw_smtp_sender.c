@@ -78,6 +78,42 @@ add_missing(struct gw_smtp *s, struct str header)
 	return rc;
 }
 
+static bool
+too_large(struct gw_smtp *s, enum next *out)
+{
+	*out = gw_no(s, 552, "5.3.4", "Message header too large");
+	return false;
+}
+
+/*
+ * The canonical maps, after the right to the old addresses was looked at and
+ * before the message is signed: by the author that it has then.
+ */
+static bool
+apply_maps(struct gw_smtp *s, struct str header, enum next *out)
+{
+	struct mail_patches p;
+	struct addr *from;
+	size_t n;
+	enum rc rc;
+
+	gw_rules_header(s, header, &p);
+	if (p.n == 0)
+		return true;
+	if (mail_patched_len(header, &p) > HEADER_MAX)
+		return s->submission ? too_large(s, out) : true;
+	rc = gw_body_patch(&s->tx.body, p.v, p.n);
+	if (rc == RC_OK)
+		rc = gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header);
+	if (rc != RC_OK) {
+		*out = gw_no(s, 451, "4.3.0", "Cannot rewrite the header now");
+		return false;
+	}
+	if (mail_senders_of(&s->unit, header, &from, &n) == RC_OK)
+		s->tx.author = str_dup(&s->tx.a, from[0].domain);
+	return true;
+}
+
 bool
 gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 {
@@ -89,8 +125,7 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 	case RC_OK:
 		break;
 	case RC_BAD:
-		*out = gw_no(s, 552, "5.3.4", "Message header too large");
-		return false;
+		return too_large(s, out);
 	default:
 		*out = gw_no(s, 451, "4.3.0", "Cannot read the message");
 		return false;
@@ -121,7 +156,7 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 		*out = gw_no(s, 451, "4.3.0", "Cannot complete the header");
 		return false;
 	}
-	return true;
+	return apply_maps(s, header, out);
 }
 
 bool
@@ -149,5 +184,5 @@ gw_sender_complete(struct gw_smtp *s, enum next *out)
 	}
 	if (mail_senders_of(&s->unit, header, &from, &n) == RC_OK)
 		s->tx.author = str_dup(&s->tx.a, from[0].domain);
-	return true;
+	return apply_maps(s, header, out);
 }
