@@ -300,6 +300,76 @@ dir_may_send(struct dir_client *d, struct str id, const struct str *addresses,
 	return RC_OK;
 }
 
+/* One letter for each verdict: y, n, ? or, of a group that is not there, -. */
+static enum rc
+letter(char c)
+{
+	return c == 'y'   ? RC_OK
+	       : c == 'n' ? RC_DENY
+	       : c == '-' ? RC_NOENT
+			  : RC_TEMP;
+}
+
+static void
+put_members(struct ipc_msg *m, const struct str *ids, size_t n,
+    const struct str *groups, size_t ngroup)
+{
+	ipc_msg_init(m, DIR_OP_MEMBERS);
+	for (size_t i = 0; i < n; i++)
+		ipc_put_str(m, "id", ids[i]);
+	for (size_t k = 0; k < ngroup; k++)
+		ipc_put_str(m, "group", groups[k]);
+}
+
+enum rc
+dir_members(struct dir_client *d, const struct str *ids, size_t n,
+    const struct str *groups, size_t ngroup, struct deadline dl, enum rc *out)
+{
+	AUTO_MSG req = { 0 }, reply = { 0 };
+	struct ipc_in in;
+	struct str s;
+
+	if (n == 0 || n > DIR_RCPTS_MAX || ngroup == 0 ||
+	    ngroup > DIR_MEMBER_GROUPS_MAX)
+		return RC_BAD;
+	put_members(&req, ids, n, groups, ngroup);
+	if (ipc_call(d->ipc, &req, dl, &reply) != RC_OK)
+		return RC_TEMP;
+	ipc_in_init(&in, &reply);
+	if (ipc_get_str(&in, "verdicts", &s) != RC_OK || s.n != n * ngroup ||
+	    done(&in, RC_OK) != RC_OK)
+		return RC_TEMP;
+	for (size_t i = 0; i < s.n; i++)
+		out[i] = letter(s.p[i]);
+	return RC_OK;
+}
+
+enum rc
+dir_groups(struct dir_client *d, struct arena *a, const struct str *groups,
+    size_t ngroup, struct deadline dl, enum rc *out, struct str *why)
+{
+	AUTO_MSG req = { 0 }, reply = { 0 };
+	struct ipc_in in;
+	struct str s, text;
+	size_t pos = 0, n = 0;
+
+	if (ngroup == 0 || ngroup > DIR_MEMBER_GROUPS_MAX)
+		return RC_BAD;
+	put_members(&req, NULL, 0, groups, ngroup);
+	if (ipc_call(d->ipc, &req, dl, &reply) != RC_OK)
+		return RC_TEMP;
+	ipc_in_init(&in, &reply);
+	if (ipc_get_str(&in, "groups", &s) != RC_OK || s.n != ngroup)
+		return RC_TEMP;
+	while (ipc_next_str(&in, "why", &pos, &text) == RC_OK && n < ngroup)
+		why[n++] = str_dup(a, text);
+	if (n != ngroup || done(&in, RC_OK) != RC_OK)
+		return RC_TEMP;
+	for (size_t k = 0; k < ngroup; k++)
+		out[k] = letter(s.p[k]);
+	return RC_OK;
+}
+
 enum rc
 dir_explain(struct dir_client *d, struct arena *a, struct str kind,
     struct str arg, struct deadline dl, struct str *out)

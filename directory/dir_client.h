@@ -16,9 +16,10 @@
 
 #include "lib/ipc.h"
 
-#define DIR_ID_LEN      36u
-#define DIR_RCPTS_MAX   1000u   /* addresses in one call */
-#define DIR_MEMBERS_MAX 100000u /* of one group, expanded */
+#define DIR_ID_LEN            36u
+#define DIR_RCPTS_MAX         1000u   /* addresses in one call */
+#define DIR_MEMBER_GROUPS_MAX 50u     /* groups in one call of dir_members */
+#define DIR_MEMBERS_MAX       100000u /* of one group, expanded */
 
 struct dir_client;
 
@@ -131,6 +132,20 @@ MUST_CHECK enum rc dir_ticket_redeem(struct dir_client *d, struct arena *a,
 MUST_CHECK enum rc dir_may_send(struct dir_client *d, struct str id,
     const struct str *addresses, size_t n, struct deadline dl,
     enum rc *verdicts);
+
+/*
+ * Who of these accounts, contacts or groups is in which of these groups, also
+ * through other groups?  A group is named by its DN or by its mail address.
+ * out[i * ngroup + k]: RC_OK i is in k, RC_DENY it is not, RC_NOENT there is no
+ * such group, RC_TEMP that could not be found out.
+ */
+MUST_CHECK enum rc dir_members(struct dir_client *d, const struct str *ids,
+    size_t n, const struct str *groups, size_t ngroup, struct deadline dl,
+    enum rc *out);
+/* Is there such a group?  RC_OK, RC_NOENT, RC_TEMP; why[k] in `a`. */
+MUST_CHECK enum rc dir_groups(struct dir_client *d, struct arena *a,
+    const struct str *groups, size_t ngroup, struct deadline dl, enum rc *out,
+    struct str *why);
 
 /*
  * Every step that leads to the answer, one line each (query, entry,

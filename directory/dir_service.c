@@ -13,6 +13,7 @@
 #include "directory/explain.h"
 #include "directory/group.h"
 #include "directory/guard.h"
+#include "directory/member.h"
 #include "directory/sasl.h"
 #include "directory/wire.h"
 
@@ -36,21 +37,28 @@ struct call {
 };
 
 static enum rc
-addresses(struct call *c, struct str **out, size_t *out_n)
+strings(struct call *c, const char *name, size_t max, struct str **out,
+    size_t *out_n)
 {
-	struct str *v = arena_calloc(&c->r->a, DIR_RCPTS_MAX, sizeof(*v)), one;
+	struct str *v = arena_calloc(&c->r->a, max, sizeof(*v)), one;
 	size_t pos = 0, n = 0;
 
-	while (ipc_next_str(&c->r->in, "address", &pos, &one) == RC_OK) {
-		if (n == DIR_RCPTS_MAX)
+	while (ipc_next_str(&c->r->in, name, &pos, &one) == RC_OK) {
+		if (n == max)
 			return RC_BAD;
 		v[n++] = one;
 	}
-	if (n == 0)
-		return RC_BAD;
 	*out = v;
 	*out_n = n;
 	return RC_OK;
+}
+
+static enum rc
+addresses(struct call *c, struct str **out, size_t *out_n)
+{
+	enum rc rc = strings(c, "address", DIR_RCPTS_MAX, out, out_n);
+
+	return rc == RC_OK && *out_n == 0 ? RC_BAD : rc;
 }
 
 /* Groups take mail from people who authenticated, unless set otherwise. */
@@ -308,6 +316,52 @@ on_may_send(struct call *c)
 	return rc;
 }
 
+/* A letter as dir_client.c reads it. */
+static char
+letter(enum rc rc)
+{
+	return rc == RC_OK      ? 'y'
+	       : rc == RC_DENY  ? 'n'
+	       : rc == RC_NOENT ? '-'
+				: '?';
+}
+
+/* Without ids, the question is whether the groups are there. */
+static enum rc
+on_members(struct call *c)
+{
+	struct arena *a = &c->r->a;
+	struct str *id, *name;
+	struct dir_group *group;
+	size_t n, ng;
+	char *letters;
+	enum rc *is, rc;
+
+	if (strings(c, "id", DIR_RCPTS_MAX, &id, &n) != RC_OK ||
+	    strings(c, "group", DIR_MEMBER_GROUPS_MAX, &name, &ng) != RC_OK ||
+	    ng == 0 || ipc_in_done(&c->r->in) != RC_OK)
+		return RC_BAD;
+	group = arena_calloc(a, ng, sizeof(*group));
+	is = arena_calloc(a, n * ng + 1, sizeof(*is));
+	letters = arena_alloc(a, (n + 1) * ng);
+	dir_groups_find(c->d, a, name, ng, c->dl, group);
+	rc = dir_member_of(c->d, a, id, n, group, ng, c->dl, is);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < n * ng; i++)
+		letters[i] = letter(is[i]);
+	if (n > 0) {
+		ipc_put_str(&c->r->out, "verdicts", str_n(letters, n * ng));
+		return RC_OK;
+	}
+	for (size_t k = 0; k < ng; k++) {
+		letters[k] = letter(group[k].rc);
+		ipc_put_str(&c->r->out, "why", group[k].why);
+	}
+	ipc_put_str(&c->r->out, "groups", str_n(letters, ng));
+	return RC_OK;
+}
+
 static enum rc
 on_explain(struct call *c)
 {
@@ -339,6 +393,7 @@ static const struct {
 	{ DIR_OP_TICKET, on_ticket },
 	{ DIR_OP_MAY_SEND, on_may_send },
 	{ DIR_OP_EXPLAIN, on_explain },
+	{ DIR_OP_MEMBERS, on_members },
 };
 
 static struct dir *

@@ -34,6 +34,7 @@ libdirectory_a_SOURCES = \
 	%D%/ldif_table.h %D%/ldif_table.c \
 	%D%/login_name.h %D%/login_name.c \
 	%D%/lookup.h %D%/lookup.c \
+	%D%/member.h %D%/member.c \
 	%D%/member_list.h %D%/member_list.c \
 	%D%/password.h %D%/password.c \
 	%D%/profile.h %D%/profile.c \

@@ -118,27 +118,65 @@ dir_q_attr(
 	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
 }
 
+/* Whether an entry is there. */
+static struct dir_query
+presence(struct str base)
+{
+	static const char *const none[] = { "objectClass", NULL };
+
+	return (struct dir_query){
+		.base = base, .scope = DIR_BASE, .attrs = none, .max = 1
+	};
+}
+
+/* AD follows nesting itself, from the person upwards. */
+struct dir_query
+dir_q_in_chain(
+    const struct dir *d, struct arena *a, struct str dn, struct str group)
+{
+	struct dir_query q = presence(dn);
+	AUTO_BUF b = { 0 };
+
+	(void)d;
+	buf_init(&b, DIR_FILTER_MAX);
+	dir_f_term(a, &b, "memberOf:" IN_CHAIN ":", STR(""), group);
+	q.filter = str_dup(a, buf_str(&b));
+	return q;
+}
+
 struct dir_query
 dir_q_in_scope(
     const struct dir *d, struct arena *a, struct str dn, struct str login)
 {
-	static const char *const none[] = { "objectClass", NULL };
-	struct dir_query q = { .scope = DIR_BASE, .attrs = none, .max = 1 };
 	struct str group = str_c(d->conf->scope_group);
+	struct dir_query q = presence(group);
+	AUTO_BUF b = { 0 };
+
+	if (d->schema.ad)
+		return dir_q_in_chain(d, a, dn, group);
+	buf_init(&b, DIR_FILTER_MAX);
+	all_of_role(d, a, &b, DIR_R_MEMBER_DN, dn);
+	if (login.n)
+		all_of_role(d, a, &b, DIR_R_MEMBER_UID, login);
+	q.filter = wrapped(a, "|", &b);
+	return q;
+}
+
+struct dir_query
+dir_q_above(const struct dir *d, struct arena *a, struct str dn,
+    struct str login, const struct str *address, size_t n, size_t max)
+{
+	struct dir_query q;
 	AUTO_BUF b = { 0 };
 
 	buf_init(&b, DIR_FILTER_MAX);
-	if (d->schema.ad) {
-		/* AD follows nesting itself, from the person upwards. */
-		q.base = dn;
-		dir_f_term(a, &b, "memberOf:" IN_CHAIN ":", STR(""), group);
-	} else {
-		q.base = group;
-		all_of_role(d, a, &b, DIR_R_MEMBER_DN, dn);
-		if (login.n)
-			all_of_role(d, a, &b, DIR_R_MEMBER_UID, login);
-	}
-	q.filter = wrapped(a, "|", &b);
+	all_of_role(d, a, &b, DIR_R_MEMBER_DN, dn);
+	if (login.n)
+		all_of_role(d, a, &b, DIR_R_MEMBER_UID, login);
+	for (size_t i = 0; i < MIN(n, DIR_NAMES_MAX); i++)
+		all_of_role(d, a, &b, DIR_R_MEMBER_MAIL, address[i]);
+	q = query(d, wrapped(a, "|", &b));
+	q.max = max;
 	return q;
 }
 

@@ -11,6 +11,7 @@
 #include "directory/directory.h"
 
 #define DIR_MATCHES_MAX 20u    /* entries that one name may match */
+#define DIR_NAMES_MAX   100u   /* addresses of one entry in a filter */
 #define DIR_PRIMARY_MAX 50000u /* people with one primary group */
 
 /* Whatever may hold `address` (within the scope filter). */
@@ -29,6 +30,13 @@ struct dir_query dir_q_attr(
 /* Is the entry a member of the group in `scope_group`?  One entry: yes. */
 struct dir_query dir_q_in_scope(
     const struct dir *d, struct arena *a, struct str dn, struct str login);
+/* AD: the same of any group, by the server's own walk. */
+struct dir_query dir_q_in_chain(
+    const struct dir *d, struct arena *a, struct str dn, struct str group);
+/* Groups that name an entry as a member: by DN, login or an address. */
+struct dir_query dir_q_above(const struct dir *d, struct arena *a,
+    struct str dn, struct str login, const struct str *address, size_t n,
+    size_t max);
 /* Values of a group's member attributes; in AD those of `attr` from `from`
    on, else of all. */
 struct dir_query dir_q_members(const struct dir *d, struct arena *a,

@@ -31,6 +31,7 @@ enum dir_op {
 	DIR_OP_TICKET,
 	DIR_OP_MAY_SEND,
 	DIR_OP_EXPLAIN,
+	DIR_OP_MEMBERS,
 };
 
 void dir_wire_put_rcpt(struct ipc_msg *m, const struct dir_rcpt *r);

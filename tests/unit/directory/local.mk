@@ -5,6 +5,7 @@ directory_tests = \
 	%D%/group_test \
 	%D%/guard_test \
 	%D%/lookup_test \
+	%D%/member_test \
 	%D%/text_test \
 	%D%/ticket_test \
 	%D%/wire_test
@@ -27,6 +28,8 @@ noinst_PROGRAMS += %D%/dirdrive
 %C%_guard_test_LDADD = $(directory_libs)
 %C%_lookup_test_SOURCES = %D%/lookup_test.c $(directory_fakes)
 %C%_lookup_test_LDADD = $(directory_libs)
+%C%_member_test_SOURCES = %D%/member_test.c $(directory_fakes)
+%C%_member_test_LDADD = $(directory_libs)
 %C%_text_test_SOURCES = %D%/text_test.c
 %C%_text_test_LDADD = $(directory_libs)
 %C%_ticket_test_SOURCES = %D%/ticket_test.c

@@ -1,0 +1,550 @@
+/*
+ * A question from the member upwards, because a person is in tens of groups and
+ * a group may have a hundred thousand members.
+ *
+ * AD follows nesting itself (LDAP_MATCHING_RULE_IN_CHAIN on memberOf): one
+ * search of the person's own entry for each group.  A person's primary group
+ * lists nobody and is in nobody's memberOf; it is found by its SID and asked
+ * about in the same way.  Other servers are asked for the groups that name the
+ * entry, then for those that name these, level by level for all accounts
+ * together, until nothing new comes.
+ *
+ * A verdict is kept as long as other answers of the directory; so is the
+ * verdict on a primary group, which thousands have in common.
+ */
+#include <string.h>
+#include <uthash.h>
+
+#include "directory/ad_value.h"
+#include "directory/dn.h"
+#include "directory/group.h"
+#include "directory/member.h"
+#include "mail/addr.h"
+
+#define BATCH 200u
+
+/* ---- groups by name */
+
+static struct str
+group_key(struct arena *a, struct str name)
+{
+	return str_cat(a, STR("group "), str_lower(a, name));
+}
+
+static struct dir_answer
+no_group(struct str why)
+{
+	return (struct dir_answer){ .r = { .rc = RC_NOENT, .why = why } };
+}
+
+static struct dir_answer
+group_by_address(
+    struct dir *d, struct arena *a, struct str name, struct deadline dl)
+{
+	struct dir_answer x;
+
+	if (dir_lookup(d, a, &name, 1, dl, NULL, &x) != RC_OK ||
+	    x.r.rc == RC_TEMP)
+		return (struct dir_answer){ .r = { .rc = RC_TEMP } };
+	if (x.r.rc != RC_OK)
+		return no_group(STR("there is no such address"));
+	if (x.r.kind != DIR_GROUP)
+		return no_group(STR("the address is no group's"));
+	return x;
+}
+
+static struct dir_answer
+group_by_dn(struct dir *d, struct arena *a, struct str dn, struct deadline dl)
+{
+	struct dir_query q = dir_q_dn(d, a, dn);
+	struct dir_answer x = { .r = { .rc = RC_OK, .kind = DIR_GROUP } };
+	struct str norm, base;
+	struct dir_entry e;
+
+	if (dir_dn_norm(a, dn, &norm) != RC_OK)
+		return no_group(STR("this is not a DN"));
+	if (dir_dn_norm(a, str_c(d->conf->ldap_base), &base) != RC_OK ||
+	    !dir_dn_below(norm, base))
+		return no_group(STR("it is outside of ldap_base"));
+	if (dir_search(d->be, a, &q, 1, dl) != RC_OK || q.rc == RC_TEMP)
+		return (struct dir_answer){ .r = { .rc = RC_TEMP } };
+	if (q.rc != RC_OK || q.nfound == 0)
+		return no_group(STR("there is no such entry"));
+	dir_entry_read(a, &d->schema, &q.found[0], &e);
+	if (e.class != DIR_C_GROUP)
+		return no_group(STR("the entry is no group"));
+	x.dn = e.dn;
+	return x;
+}
+
+static void
+find_group(struct dir *d, struct arena *a, struct str name, struct deadline dl,
+    struct dir_group *out)
+{
+	struct str key = group_key(a, name);
+	struct dir_answer x;
+	struct addr addr;
+
+	if (!dir_cache_get(d->cache, a, key, now_ns(), &x)) {
+		x = mail_addr_parse(a, name, &addr) == RC_OK
+			? group_by_address(d, a, name, dl)
+			: group_by_dn(d, a, name, dl);
+		if (x.r.rc == RC_NOENT)
+			log_warn(&d->log, "group.unknown", KV("group", name),
+			    KV("why", x.r.why));
+		dir_cache_put(d->cache, key, now_ns(), &x);
+	}
+	*out = (struct dir_group){ .rc = x.r.rc, .dn = x.dn, .why = x.r.why };
+	if (x.r.rc == RC_OK && dir_dn_norm(a, x.dn, &out->key) != RC_OK)
+		out->rc = RC_TEMP;
+}
+
+void
+dir_groups_find(struct dir *d, struct arena *a, const struct str *name,
+    size_t n, struct deadline dl, struct dir_group *out)
+{
+	for (size_t i = 0; i < n; i++)
+		find_group(d, a, name[i], dl, &out[i]);
+}
+
+/* ---- verdicts */
+
+struct asked {
+	struct dir *d;
+	struct arena *a;
+	struct deadline dl;
+	const struct dir_group *group;
+	size_t ngroup;
+};
+
+/* An account that the cache does not have everything about. */
+struct account {
+	struct str key; /* for the cache: its id, or the DN of a group */
+	struct str dn, primary; /* primary: SID of that group, raw */
+	struct str *address;
+	size_t naddress;
+	struct str login;
+	bool known;
+	enum rc *out; /* of each group */
+};
+
+static struct str
+verdict_key(const struct asked *q, const struct account *x, size_t group)
+{
+	return str_fmt(
+	    q->a, "in %.*s %.*s", STRF(x->key), STRF(q->group[group].key));
+}
+
+/*
+ * All verdicts on an account, or none: one that was kept must not be put into
+ * the cache once more, or it would never get old.
+ */
+static bool
+from_cache(const struct asked *q, struct account *x)
+{
+	struct dir_answer y;
+	bool all = true;
+
+	for (size_t k = 0; k < q->ngroup; k++) {
+		x->out[k] = q->group[k].rc;
+		if (x->out[k] != RC_OK)
+			continue;
+		if (all && dir_cache_get(q->d->cache, q->a,
+			       verdict_key(q, x, k), now_ns(), &y))
+			x->out[k] = y.r.rc;
+		else
+			all = false;
+	}
+	for (size_t k = 0; k < q->ngroup && !all; k++)
+		if (q->group[k].rc == RC_OK)
+			x->out[k] = RC_TEMP;
+	return all;
+}
+
+/* A group counts as one of its members. */
+static void
+is_itself(const struct asked *q, struct account *x)
+{
+	struct str norm;
+
+	if (dir_dn_norm(q->a, x->dn, &norm) != RC_OK)
+		return;
+	for (size_t k = 0; k < q->ngroup; k++)
+		if (q->group[k].rc == RC_OK && str_eq(q->group[k].key, norm))
+			x->out[k] = RC_OK;
+}
+
+/* What was found out. */
+static void
+to_cache(const struct asked *q, const struct account *x)
+{
+	struct dir_answer y = { .in_scope = true };
+
+	for (size_t k = 0; k < q->ngroup; k++) {
+		y.r.rc = x->out[k];
+		if (q->group[k].rc == RC_OK)
+			dir_cache_put(
+			    q->d->cache, verdict_key(q, x, k), now_ns(), &y);
+	}
+}
+
+/* Searches in pieces, so that no piece's answers grow without bound. */
+static enum rc
+search(const struct asked *q, struct dir_query *v, size_t n)
+{
+	for (size_t i = 0; i < n; i += BATCH)
+		if (dir_search(q->d->be, q->a, v + i, MIN(n - i, BATCH),
+			q->dl) != RC_OK)
+			return RC_TEMP;
+	return RC_OK;
+}
+
+/* ---- AD */
+
+static enum rc
+ask_chain(const struct asked *q, struct account *const *v, size_t n)
+{
+	struct dir_query *s = arena_calloc(q->a, n * q->ngroup, sizeof(*s));
+	size_t ns = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < q->ngroup; k++)
+			if (v[i]->known && v[i]->out[k] == RC_TEMP &&
+			    q->group[k].rc == RC_OK)
+				s[ns++] = dir_q_in_chain(
+				    q->d, q->a, v[i]->dn, q->group[k].dn);
+	if (search(q, s, ns) != RC_OK)
+		return RC_TEMP;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < q->ngroup; k++) {
+			if (!v[i]->known || v[i]->out[k] != RC_TEMP ||
+			    q->group[k].rc != RC_OK)
+				continue;
+			if (s[at].rc == RC_OK)
+				v[i]->out[k] =
+				    s[at].nfound > 0 ? RC_OK : RC_DENY;
+			else if (s[at].rc == RC_NOENT) /* gone meanwhile */
+				v[i]->out[k] = RC_DENY;
+			at++;
+		}
+	return RC_OK;
+}
+
+/* The primary group with this SID; NULL: it cannot be found out. */
+static struct account *
+primary_group(const struct asked *q, struct str sid)
+{
+	struct str key = str_cat(q->a, STR("sid "), str_hex(q->a, sid));
+	struct account *p = arena_calloc(q->a, 1, sizeof(*p));
+	struct dir_answer x = no_group(STR("no group with that SID"));
+
+	if (!dir_cache_get(q->d->cache, q->a, key, now_ns(), &x)) {
+		struct dir_query s = dir_q_attr(q->d, q->a, DIR_R_SID, sid);
+
+		if (dir_search(q->d->be, q->a, &s, 1, q->dl) != RC_OK ||
+		    s.rc != RC_OK)
+			return NULL;
+		if (s.nfound > 0)
+			x = (struct dir_answer){ .dn = s.found[0].dn };
+		dir_cache_put(q->d->cache, key, now_ns(), &x);
+	}
+	p->known = x.r.rc == RC_OK;
+	p->dn = x.dn;
+	p->out = arena_calloc(q->a, q->ngroup, sizeof(*p->out));
+	if (!p->known)
+		return p;
+	p->key = p->dn;
+	if (!from_cache(q, p)) {
+		is_itself(q, p);
+		if (ask_chain(q, &p, 1) != RC_OK)
+			return NULL;
+		to_cache(q, p);
+	}
+	return p;
+}
+
+/* What somebody's primary group is in, they are in, too. */
+static void
+by_primary(const struct asked *q, struct account *x)
+{
+	const struct account *p;
+
+	if (!x->known || x->primary.n == 0)
+		return;
+	p = primary_group(q, x->primary);
+	for (size_t k = 0; k < q->ngroup; k++) {
+		if (x->out[k] != RC_DENY)
+			continue;
+		if (p == NULL)
+			x->out[k] = RC_TEMP;
+		else if (p->known)
+			x->out[k] = p->out[k];
+	}
+}
+
+static enum rc
+ask_ad(const struct asked *q, struct account *const *v, size_t n)
+{
+	enum rc rc = ask_chain(q, v, n);
+
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		by_primary(q, v[i]);
+	return rc;
+}
+
+/* ---- other servers */
+
+struct seen {
+	UT_hash_handle hh;
+	struct str key;
+};
+
+/* What may name an entry as a member. */
+struct rung {
+	size_t account;
+	struct str dn, login;
+	struct str *address;
+	size_t naddress;
+	struct str sid; /* of a primary group */
+};
+
+struct climb {
+	const struct asked *q;
+	struct account *const *v;
+	struct seen *seen;
+	struct rung *rung;
+	size_t n, size, done;
+};
+
+static void
+push(struct climb *c, const struct rung *r)
+{
+	if (c->n == c->size) {
+		size_t size = MAX(c->size * 2, 16);
+		struct rung *v = arena_calloc(c->q->a, size, sizeof(*v));
+
+		if (c->n > 0)
+			memcpy(v, c->rung, c->n * sizeof(*v));
+		c->rung = v;
+		c->size = size;
+	}
+	c->rung[c->n++] = *r;
+}
+
+static bool
+first_time(struct climb *c, size_t account, struct str dn)
+{
+	struct str key = str_fmt(c->q->a, "%zu %.*s", account, STRF(dn));
+	struct seen *s;
+
+	HASH_FIND(hh, c->seen, key.p, key.n, s);
+	if (s != NULL)
+		return false;
+	s = arena_calloc(c->q->a, 1, sizeof(*s));
+	s->key = key;
+	HASH_ADD_KEYPTR(hh, c->seen, s->key.p, s->key.n, s);
+	return true;
+}
+
+/* All addresses that an entry goes by. */
+static void
+take_addresses(
+    struct arena *a, const struct dir_entry *e, struct str **out, size_t *out_n)
+{
+	size_t n = MIN(e->nmails + e->naliases, DIR_NAMES_MAX);
+
+	*out = arena_calloc(a, n + 1, sizeof(**out));
+	for (size_t i = 0; i < n; i++)
+		(*out)[i] = str_dup(
+		    a, i < e->nmails ? e->mail[i] : e->alias[i - e->nmails]);
+	*out_n = n;
+}
+
+static enum rc
+too_many(const struct climb *c, size_t account)
+{
+	log_error(&c->q->d->log, "alarm.too_many_groups",
+	    KV("entry", c->v[account]->dn));
+	return RC_TEMP;
+}
+
+/* A group that names what a rung stands for. */
+static enum rc
+take_group(
+    struct climb *c, struct arena *a, size_t account, const struct dir_raw *raw)
+{
+	const struct asked *q = c->q;
+	struct rung up = { .account = account };
+	struct dir_entry e;
+	struct str norm;
+
+	dir_entry_read(a, &q->d->schema, raw, &e);
+	if (dir_dn_norm(a, e.dn, &norm) != RC_OK)
+		norm = e.dn;
+	if (!first_time(c, account, norm))
+		return RC_OK;
+	for (size_t k = 0; k < q->ngroup; k++)
+		if (q->group[k].rc == RC_OK && str_eq(q->group[k].key, norm))
+			c->v[account]->out[k] = RC_OK;
+	if (c->n == DIR_CLIMB_MAX)
+		return too_many(c, account);
+	up.dn = str_dup(q->a, e.dn);
+	take_addresses(q->a, &e, &up.address, &up.naddress);
+	push(c, &up);
+	return RC_OK;
+}
+
+/* The next rungs, one search for each, and what they lead to. */
+static enum rc
+step(struct climb *c)
+{
+	AUTO_ARENA a = { 0 };
+	struct dir_query s[BATCH];
+	size_t n = MIN(c->n - c->done, BATCH), at = c->done;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct rung *r = &c->rung[at + i];
+
+		s[i] = r->sid.n > 0
+			   ? dir_q_attr(c->q->d, &a, DIR_R_SID, r->sid)
+			   : dir_q_above(c->q->d, &a, r->dn, r->login,
+				 r->address, r->naddress, DIR_ABOVE_MAX);
+	}
+	c->done += n;
+	if (dir_search(c->q->d->be, &a, s, n, c->q->dl) != RC_OK)
+		return RC_TEMP;
+	for (size_t i = 0; i < n; i++) {
+		size_t account = c->rung[at + i].account;
+
+		if (s[i].rc != RC_OK)
+			return RC_TEMP;
+		if (s[i].more)
+			return too_many(c, account);
+		for (size_t k = 0; k < s[i].nfound; k++)
+			if (take_group(c, &a, account, &s[i].found[k]) != RC_OK)
+				return RC_TEMP;
+	}
+	return RC_OK;
+}
+
+static enum rc
+ask_upwards(const struct asked *q, struct account *const *v, size_t n)
+{
+	struct climb c = { .q = q, .v = v };
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		struct rung r = { .account = i };
+
+		if (!v[i]->known)
+			continue;
+		r.dn = v[i]->dn;
+		r.login = v[i]->login;
+		r.address = v[i]->address;
+		r.naddress = v[i]->naddress;
+		push(&c, &r);
+		if (v[i]->primary.n > 0)
+			push(&c, &(struct rung){
+				     .account = i, .sid = v[i]->primary });
+	}
+	while (rc == RC_OK && c.done < c.n)
+		rc = step(&c);
+	HASH_CLEAR(hh, c.seen);
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		for (size_t k = 0; k < q->ngroup && v[i]->known; k++)
+			if (v[i]->out[k] == RC_TEMP && q->group[k].rc == RC_OK)
+				v[i]->out[k] = RC_DENY;
+	return rc;
+}
+
+/* ---- accounts */
+
+/* objectSid with primaryGroupID in place of its last part. */
+static struct str
+primary_sid(const struct asked *q, const struct dir_raw *e)
+{
+	const struct dir_attr *sid = NULL, *group = NULL;
+	enum dir_role role;
+	uint64_t rid;
+	char *p;
+
+	for (size_t i = 0; i < e->nattr; i++) {
+		if (!dir_schema_role(&q->d->schema, e->attr[i].name, &role))
+			continue;
+		if (role == DIR_R_SID)
+			sid = &e->attr[i];
+		else if (role == DIR_R_PRIMARY)
+			group = &e->attr[i];
+	}
+	if (sid == NULL || group == NULL || sid->n == 0 || group->n == 0 ||
+	    sid->v[0].n < 12 || str_u64(group->v[0], UINT32_MAX, &rid) != RC_OK)
+		return STR("");
+	p = arena_alloc(q->a, sid->v[0].n);
+	memcpy(p, sid->v[0].p, sid->v[0].n);
+	for (size_t i = 0; i < 4; i++)
+		p[sid->v[0].n - 4 + i] = (char)(rid >> (8 * i));
+	return str_n(p, sid->v[0].n);
+}
+
+static void
+read_account(
+    const struct asked *q, const struct dir_query *s, struct account *x)
+{
+	struct dir_entry e;
+
+	if (s->rc != RC_OK)
+		return;
+	if (s->nfound == 0) { /* nobody is in no group */
+		for (size_t k = 0; k < q->ngroup; k++)
+			if (q->group[k].rc == RC_OK)
+				x->out[k] = RC_DENY;
+		return;
+	}
+	dir_entry_read(q->a, &q->d->schema, &s->found[0], &e);
+	x->known = true;
+	x->dn = e.dn;
+	x->login = e.login;
+	x->primary = primary_sid(q, &s->found[0]);
+	take_addresses(q->a, &e, &x->address, &x->naddress);
+	is_itself(q, x);
+}
+
+static enum rc
+ask(const struct asked *q, struct account **v, size_t n)
+{
+	struct dir_query *s = arena_calloc(q->a, n, sizeof(*s));
+	bool chain = q->d->schema.ad && q->d->conf->directory != CONF_LDIF;
+	enum rc rc;
+
+	for (size_t i = 0; i < n; i++)
+		s[i] = dir_q_id(q->d, q->a, v[i]->key);
+	rc = search(q, s, n);
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		read_account(q, &s[i], v[i]);
+	if (rc == RC_OK)
+		rc = chain ? ask_ad(q, v, n) : ask_upwards(q, v, n);
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		to_cache(q, v[i]);
+	return rc;
+}
+
+enum rc
+dir_member_of(struct dir *d, struct arena *a, const struct str *id, size_t n,
+    const struct dir_group *group, size_t ngroup, struct deadline dl,
+    enum rc *out)
+{
+	const struct asked q = { d, a, dl, group, ngroup };
+	struct account *x = arena_calloc(a, n, sizeof(*x));
+	struct account **v = arena_calloc(a, n, sizeof(*v));
+	size_t nv = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		x[i].key = id[i];
+		x[i].out = out + i * ngroup;
+		if (id[i].n != DIR_ID_LEN)
+			return RC_BAD;
+		if (!from_cache(&q, &x[i]))
+			v[nv++] = &x[i];
+	}
+	return nv > 0 ? ask(&q, v, nv) : RC_OK;
+}

@@ -1,0 +1,249 @@
+#include <stdio.h>
+
+#include "directory/member.h"
+#include "tests/unit/directory/dirtest.h"
+
+#define ID(n)   "00000000-0000-4000-8000-0000000000" n
+#define BASE    "dc=example,dc=test"
+#define UUID(n) "entryUUID: " ID(n) "\n"
+#define PERSON(n, uid)                                                         \
+	"dn: uid=" uid ",ou=people," BASE "\nobjectClass: inetOrgPerson\n"     \
+	"uid: " uid "\nmail: " uid "@example.test\n" UUID(n) "\n"
+#define GROUP(n, cn, members)                                                  \
+	"dn: cn=" cn "," BASE "\nobjectClass: groupOfNames\nmail: " cn         \
+	"@example.test\n" UUID(n) members "\n"
+#define USER(uid)  "member: uid=" uid ",ou=people," BASE "\n"
+#define NESTED(cn) "member: cn=" cn "," BASE "\n"
+
+static const char rfc[] =
+    "dn: " BASE "\nobjectClass: organization\n\n" PERSON("01", "ann")
+	PERSON("02", "ben") PERSON("03", "cat") PERSON("04", "dan")
+	    PERSON("05", "eve") GROUP("20", "big", NESTED("mid"))
+		GROUP("21", "mid", NESTED("low") USER("ben"))
+		    GROUP("22", "low", USER("ann") NESTED("big")) /* a loop */
+    GROUP("23", "other",
+	USER("cat") USER(
+	    "ann")) "dn: cn=unix," BASE
+		    "\nobjectClass: posixGroup\n" UUID(
+			"24") "mail: unix@example.test\nmemberUid: dan\n\n"
+			      "dn: cn=list," BASE
+			      "\nobjectClass: mailGroup\n" UUID(
+				  "25") "mail: "
+					"list@example.test\nrfc822MailMember: "
+					"EVE@example.test\n"
+					"rfc822MailMember: "
+					"unix@example.test\n\n";
+
+static const struct str names[] = {
+	STR_INIT("big@example.test"),
+	STR_INIT("CN=Other, DC=example,DC=test"),
+	STR_INIT("list@example.test"),
+	STR_INIT("cn=unix," BASE),
+};
+
+static const char *
+letters(enum rc rc)
+{
+	return rc == RC_OK      ? "y"
+	       : rc == RC_DENY  ? "n"
+	       : rc == RC_NOENT ? "-"
+				: "?";
+}
+
+/* A letter for each group. */
+static struct str
+verdicts(struct dirtest *t, const char *id, const struct str *name, size_t n)
+{
+	struct dir_group g[8];
+	enum rc is[8], rc;
+	struct str who = str_c(id), out = STR("");
+
+	dir_groups_find(t->d, &t->a, name, n, soon(), g);
+	rc = dir_member_of(t->d, &t->a, &who, 1, g, n, soon(), is);
+	if (rc != RC_OK)
+		return str_c(rc_name(rc));
+	for (size_t i = 0; i < n; i++)
+		out = str_cat(&t->a, out, str_c(letters(is[i])));
+	return out;
+}
+
+static void
+assert_text(struct str got, const char *want)
+{
+	if (!str_eq(got, str_c(want)))
+		fail_msg("%.*s, not %s", STRF(got), want);
+}
+
+static void
+people_are_in_groups_through_groups(void **state)
+{
+	static const struct {
+		const char *id, *want;
+	} rows[] = {
+		{ ID("01"), "yynn" },
+		{ ID("02"), "ynnn" },
+		{ ID("03"), "nynn" },
+		/* by uid, and so by the group's address */
+		{ ID("04"), "nnyy" },
+		/* by address */
+		{ ID("05"), "nnyn" },
+		/* groups: in itself, by nesting */
+		{ ID("20"), "ynnn" },
+		{ ID("22"), "ynnn" },
+		{ ID("24"), "nnyy" },
+		/* nobody is in no group */
+		{ ID("99"), "nnnn" },
+	};
+	struct dirtest t;
+
+	(void)state;
+	dirtest_open(&t, RFC_SETTINGS, rfc);
+	for (int again = 0; again < 2; again++)
+		for (size_t i = 0; i < COUNT(rows); i++)
+			assert_text(
+			    verdicts(&t, rows[i].id, names, COUNT(names)),
+			    rows[i].want);
+	assert_str(verdicts(&t, "short", names, 1), "bad");
+	dirtest_close(&t);
+}
+
+static void
+all_at_once_is_as_one_by_one(void **state)
+{
+	const struct str id[] = { STR(ID("03")), STR(ID("99")), STR(ID("01")),
+		STR(ID("03")) };
+	static const char want[] = "nynnnnnnyynnnynn";
+	struct dir_group g[COUNT(names)];
+	enum rc is[COUNT(id) * COUNT(names)];
+	struct dirtest t;
+
+	(void)state;
+	dirtest_open(&t, RFC_SETTINGS, rfc);
+	dir_groups_find(t.d, &t.a, names, COUNT(names), soon(), g);
+	assert_rc(dir_member_of(
+		      t.d, &t.a, id, COUNT(id), g, COUNT(names), soon(), is),
+	    RC_OK);
+	for (size_t i = 0; i < COUNT(is); i++)
+		assert_int_equal(letters(is[i])[0], want[i]);
+	dirtest_close(&t);
+}
+
+static void
+a_group_that_is_none_says_why(void **state)
+{
+	static const struct {
+		struct str name;
+		const char *why;
+	} rows[] = {
+		{ STR_INIT("none@example.test"), "there is no such address" },
+		{ STR_INIT("a@elsewhere.test"), "there is no such address" },
+		{ STR_INIT("ann@example.test"), "the address is no group's" },
+		{ STR_INIT("cn=none," BASE), "there is no such entry" },
+		{ STR_INIT("uid=ann,ou=people," BASE),
+		    "the entry is no group" },
+		{ STR_INIT("cn=big,dc=other"), "it is outside of ldap_base" },
+		{ STR_INIT("nonsense"), "this is not a DN" },
+	};
+	struct dirtest t;
+
+	(void)state;
+	dirtest_open(&t, RFC_SETTINGS, rfc);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct str two[] = { names[0], rows[i].name };
+		struct dir_group g;
+
+		dir_groups_find(t.d, &t.a, &rows[i].name, 1, soon(), &g);
+		assert_rc(g.rc, RC_NOENT);
+		assert_text(g.why, rows[i].why);
+		/* The others are not the worse for it. */
+		assert_str(verdicts(&t, ID("01"), two, 2), "y-");
+	}
+	dirtest_close(&t);
+}
+
+static void
+not_knowing_is_no_answer(void **state)
+{
+	struct dirtest t;
+	struct dir_group g[COUNT(names)];
+	struct str id = STR(ID("01"));
+	enum rc is[COUNT(names)];
+	bool down = false;
+
+	(void)state;
+	dirtest_open(&t, RFC_SETTINGS, rfc);
+	t.be = t.d->be = dirtest_flaky(t.be, &down);
+	dir_groups_find(t.d, &t.a, names, COUNT(names), soon(), g);
+	down = true;
+	assert_rc(dir_member_of(t.d, &t.a, &id, 1, g, COUNT(names), soon(), is),
+	    RC_TEMP);
+	down = false;
+	assert_str(verdicts(&t, ID("01"), names, COUNT(names)), "yynn");
+	/* From the cache; of somebody else, nothing; nor of a new group. */
+	down = true;
+	assert_str(verdicts(&t, ID("01"), names, COUNT(names)), "yynn");
+	assert_str(verdicts(&t, ID("02"), names, COUNT(names)), "temp");
+	dir_groups_find(t.d, &t.a, &STR("low@example.test"), 1, soon(), g);
+	assert_rc(g[0].rc, RC_TEMP);
+	dir_groups_find(t.d, &t.a, &STR("cn=low," BASE), 1, soon(), g);
+	assert_rc(g[0].rc, RC_TEMP);
+	assert_rc(dir_member_of(t.d, &t.a, &id, 1, g, 1, soon(), is), RC_OK);
+	assert_rc(is[0], RC_TEMP);
+	dirtest_close(&t);
+}
+
+/* As in the domain of dirtest.c: its Staff has the RID 1113. */
+static const char ad[] =
+    "dn: DC=example,DC=test\nobjectClass: domain\n\n"
+    "dn: CN=Pia,DC=example,DC=test\nobjectClass: user\n"
+    "objectGUID: " ID(
+	"01") "\nuserAccountControl: 512\n"
+	      "objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAATQAAAA==\n"
+	      "primaryGroupID: 1113\n\n"
+	      "dn: CN=Quin,DC=example,DC=test\nobjectClass: user\n"
+	      "objectGUID: " ID(
+		  "02") "\nuserAccountControl: 512\n"
+			"objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAATQAAAA==\n"
+			"primaryGroupID: 513\n\n"
+			"dn: CN=Staff,DC=example,DC=test\nobjectClass: group\n"
+			"objectGUID: " ID(
+			    "20") "\n"
+				  "objectSid:: "
+				  "AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAWQQAAA==\n\n"
+				  "dn: "
+				  "CN=Tech,DC=example,DC=test\nobjectClass: "
+				  "group\n"
+				  "objectGUID: " ID(
+				      "21") "\n"
+					    "member: "
+					    "CN=Staff,DC=example,DC=test\n";
+
+static void
+primary_groups_count(void **state)
+{
+	const struct str group[] = {
+		STR("CN=Staff,DC=example,DC=test"),
+		STR("CN=Tech,DC=example,DC=test"),
+	};
+	struct dirtest t;
+
+	(void)state;
+	dirtest_open(&t, AD_SETTINGS, ad);
+	assert_str(verdicts(&t, ID("01"), group, 2), "yy");
+	assert_str(verdicts(&t, ID("02"), group, 2), "nn");
+	dirtest_close(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(people_are_in_groups_through_groups),
+		cmocka_unit_test(all_at_once_is_as_one_by_one),
+		cmocka_unit_test(a_group_that_is_none_says_why),
+		cmocka_unit_test(not_knowing_is_no_answer),
+		cmocka_unit_test(primary_groups_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
