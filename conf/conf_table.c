@@ -197,7 +197,9 @@ const struct conf_row conf_rows[] = {
 	    "lists often fail."),
 
 	SIZE(message_size_max, NOW, "50M", 64 * KB, 1 * GB,
-	    "The largest message, in bytes."),
+	    "The largest message, in bytes, whoever it is from or for; "
+	    "send-limit, receive-limit and size-limit in rules_file can "
+	    "only say less."),
 	NUMBER(recipients_max, NOW, "1000", 1, 1000,
 	    "Recipients of one message. RFC 5321 wants at least 100."),
 	NUMBER(hops_max, NOW, "100", 10, 1000,
@@ -328,7 +330,8 @@ const struct conf_row conf_rows[] = {
 	    "before its time."),
 
 	VALUE(rules_file, CONF_PATH, NOW, "",
-	    "Rewriting, blind copies, catch-all and header checks; see "
+	    "Rewriting, blind copies, catch-all, sizes by group and header "
+	    "checks; see "
 	    "gatepost-rules(5). Empty: none."),
 	VALUE(subaddress, CONF_TEXT, NOW, "+",
 	    "The character between a name and a detail: mail for "

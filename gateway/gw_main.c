@@ -12,6 +12,7 @@
 #include "gateway/gw_guard.h"
 #include "gateway/gw_imap.h"
 #include "gateway/gw_pop3.h"
+#include "gateway/gw_size.h"
 #include "gateway/gw_smtp.h"
 #include "gateway/gw_tls.h"
 #include "lib/proc.h"
@@ -26,6 +27,7 @@ struct main {
 	struct gw gw;
 	uid_t uids[LMTP_USERS_MAX]; /* lmtp_users */
 	size_t nuids;
+	bool mx; /* the role */
 	struct netd *netd;
 };
 
@@ -107,6 +109,7 @@ on_check(void *ctx, struct ipc_msg *out)
 		    str_c(strerror_r(errno, why, sizeof(why))),
 		    STR("the directory must exist, belong to this user, and "
 			"be on a file system with O_TMPFILE"));
+	gw_size_check(&m->gw, !m->mx, out);
 }
 
 static uint64_t
@@ -178,7 +181,7 @@ serve(struct proc *p, struct main *m, struct tls_ctx *tls)
 {
 	struct netd_listener listeners[LISTENERS_MAX];
 	const struct conf *conf = p->conf;
-	bool mx = str_eq(str_c(p->role), STR("mx"));
+	bool mx = m->mx;
 	AUTO_ARENA a = { 0 };
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct netd_conf nc = {
@@ -230,6 +233,7 @@ main(int argc, char **argv)
 	m.gw.log = p.log;
 	m.gw.conf = conf_ref(p.conf);
 	pthread_mutex_init(&m.gw.lock, NULL);
+	m.mx = str_eq(str_c(p.role), STR("mx"));
 	m.gw.limit = gw_limit_new(LIMIT_ENTRIES);
 	m.gw.spool_dir = str_fmt(&a, "%s/spool", p.conf->run_dir).p;
 	write[0] = m.gw.spool_dir;

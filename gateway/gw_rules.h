@@ -16,6 +16,7 @@ struct gw_target {
 	struct str address; /* canonical */
 	bool foreign;       /* the directory does not know its domain */
 	struct dir_rcpt is; /* what the directory said; elsewhere if foreign */
+	bool too_big;       /* RC_DENY because of its receive-limit */
 };
 
 /*

@@ -70,6 +70,7 @@ struct gw_tx {
 	bool ends;            /* the unit framed last ends the message */
 	bool too_big, failed; /* read to the end, then refuse */
 	uint64_t size_max;    /* set by MAIL */
+	uint64_t declared;    /* SIZE= of MAIL, or 0 */
 	struct str *captured; /* whom it was for (gw_rules) */
 	size_t ncaptured;
 	struct gw_copies *copies; /* NULL: not looked for yet */

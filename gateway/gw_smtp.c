@@ -4,7 +4,7 @@
  * and in nothing else: a line with a bare CR or LF is refused and the session
  * ended, because whoever sends one may see line ends where we do not.
  */
-#include "gateway/gw_rules.h"
+#include "gateway/gw_size.h"
 
 #include "mail/smtp_syntax.h"
 
@@ -123,6 +123,7 @@ gw_tx_reset(struct gw_smtp *s)
 	tx->captured = NULL;
 	tx->ncaptured = 0;
 	tx->copies = NULL;
+	tx->declared = 0;
 	tx->bdat_refused = tx->too_big = tx->failed = false;
 	if (s->phase != PH_START)
 		s->phase = PH_READY;
@@ -137,7 +138,7 @@ announce(struct gw_smtp *s, struct buf *b)
 	rc = buf_fmt(b,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
 	    "250-CHUNKING\r\n250-DSN\r\n",
-	    s->conf->hostname, (unsigned long long)s->conf->message_size_max);
+	    s->conf->hostname, (unsigned long long)gw_size_announced(s));
 	if (rc == RC_OK && !s->lmtp && !s->local && netd_has_tls(s->c) &&
 	    !netd_is_tls(s->c))
 		rc = buf_add(b, STR("250-STARTTLS\r\n"));
@@ -222,6 +223,9 @@ on_mail(struct gw_smtp *s, struct str arg)
 	if (params.has_size && params.size > s->tx.size_max)
 		return gw_no(s, 552, "5.3.4", "Message size exceeds limit");
 	if (s->submission && !gw_sender_from_ok(s, from, &next))
+		return next;
+	s->tx.declared = params.has_size ? params.size : 0;
+	if (!gw_size_mail_ok(s, s->tx.declared, &next))
 		return next;
 	gw_rules_sender(s, &args.path.addr, &from);
 	s->tx.from_addr = args.path.addr;

@@ -2,9 +2,9 @@
  * DATA and BDAT.  The body is read to its true end whatever is wrong with it,
  * so that sender and receiver agree on what is a command (smuggling), and is
  * refused after that: a bare CR or LF with 550 5.6.0, too many bytes with
- * 552 5.3.4, trouble of ours with 451.
+ * 552 5.3.4, or 5.2.3 if it is a recipient's limit, trouble of ours with 451.
  */
-#include "gateway/gw_session.h"
+#include "gateway/gw_size.h"
 #include "mail/smtp_syntax.h"
 
 #define OVERSIZE_FACTOR 4u /* past that we do not read on politely */
@@ -81,6 +81,8 @@ endless(const struct gw_smtp *s)
 static enum next
 complete(struct gw_smtp *s, bool bare)
 {
+	enum next next;
+
 	s->phase = PH_READY; /* for gw_tx_reset on each way out */
 	s->finals = s->lmtp ? s->tx.taken : 1;
 	if (bare) {
@@ -91,6 +93,8 @@ complete(struct gw_smtp *s, bool bare)
 	}
 	if (s->tx.too_big)
 		return gw_refuse(s, 552, "5.3.4", "Message size exceeds limit");
+	if (!s->tx.failed && !gw_size_message_ok(s, &next))
+		return next;
 	if (s->tx.failed || gw_body_finish(&s->tx.body) != RC_OK)
 		return gw_refuse(
 		    s, 451, "4.3.0", "Cannot store the message now");

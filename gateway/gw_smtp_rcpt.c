@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "gateway/gw_rules.h"
+#include "gateway/gw_size.h"
 #include "mail/route.h"
 #include "mail/smtp_syntax.h"
 
@@ -33,6 +33,8 @@ struct line {
 };
 
 static const struct answer too_many = { 452, "4.5.3", "Too many recipients" };
+static const struct answer too_big = { 552, "5.2.3",
+	"Message is larger than the recipient may receive" };
 
 size_t
 gw_rcpt_frame(struct str in)
@@ -250,6 +252,8 @@ judge(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
 	case RC_NOENT:
 		return (struct answer){ 550, "5.1.1", "No such user here" };
 	case RC_DENY:
+		if (t->too_big)
+			return too_big;
 		return (struct answer){ 550, "5.7.1",
 			"Recipient does not take this mail" };
 	case RC_BAD:
@@ -262,8 +266,9 @@ judge(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
 
 /*
  * One answer for all that a RCPT stands for.  What is not known now may be
- * known at the next try, so then none is taken; a wrong one among right ones
- * is an administrator's mistake that the log has.
+ * known at the next try, so then none is taken; nor if the message is too large
+ * for one, or that one would miss it and nobody know.  A wrong one among right
+ * ones is an administrator's mistake that the log has.
  */
 static struct answer
 judge_all(struct gw_smtp *s, const struct line *l)
@@ -274,7 +279,7 @@ judge_all(struct gw_smtp *s, const struct line *l)
 	for (size_t i = 0; i < l->nto; i++) {
 		struct answer a = judge(s, l, &l->to[i]);
 
-		if (a.code < 500 && a.code != 250) {
+		if ((a.code < 500 && a.code != 250) || l->to[i].too_big) {
 			if (s->tx.nrcpt > before)
 				s->tx.copies = NULL; /* counted anew */
 			s->tx.nrcpt = before;
@@ -304,6 +309,7 @@ ask(struct gw_smtp *s, struct line *lines, size_t n)
 		for (size_t j = 0; j < lines[i].nto; j++)
 			v[k++] = &lines[i].to[j];
 	gw_rules_ask(s, v, all);
+	gw_size_targets(s, v, all);
 	for (size_t i = 0; i < n; i++)
 		if (lines[i].nto > 0)
 			lines[i].answer = judge_all(s, &lines[i]);

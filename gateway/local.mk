@@ -11,6 +11,7 @@ libgw_a_SOURCES = \
 	%D%/gw_pop3.h %D%/gw_pop3_session.h %D%/gw_pop3.c \
 	%D%/gw_pop3_auth.c \
 	%D%/gw_session.h \
+	%D%/gw_size.h %D%/gw_size.c %D%/gw_size_check.c \
 	%D%/gw_smtp.h %D%/gw_smtp.c \
 	%D%/gw_smtp_rcpt.c \
 	%D%/gw_rules.h %D%/gw_rules.c \

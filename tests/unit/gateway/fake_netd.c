@@ -302,6 +302,29 @@ dir_may_send(struct dir_client *d, struct str id, const struct str *addresses,
 		    str_has_prefix(addresses[i], STR("ann")) ? RC_OK : RC_DENY;
 	return RC_OK;
 }
+/* Of a group big@x: whoever has "big" in the id; "none" and "unsure" alike. */
+enum rc
+dir_members(struct dir_client *d, const struct str *ids, size_t n,
+    const struct str *groups, size_t ngroup, struct deadline dl, enum rc *out)
+{
+	(void)dl;
+	d->f->member_calls++;
+	if (d->f->dir_rc != RC_OK)
+		return d->f->dir_rc;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < ngroup; k++) {
+			struct str g =
+			    str_sub(groups[k], 0, str_chr(groups[k], '@'));
+			bool in = str_find(ids[i], g) < ids[i].n;
+
+			out[i * ngroup + k] = str_eq(g, STR("none")) ? RC_NOENT
+					      : str_eq(g, STR("unsure"))
+						  ? RC_TEMP
+					      : in ? RC_OK
+						   : RC_DENY;
+		}
+	return RC_OK;
+}
 enum rc
 dir_login_password(struct dir_client *d, struct arena *a,
     const struct dir_login *in, struct deadline dl, struct dir_account *out)

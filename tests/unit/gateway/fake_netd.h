@@ -30,7 +30,7 @@ struct fake {
 	bool junk, hold;
 	struct buf out;
 	bool closed;
-	unsigned submits, dir_calls;
+	unsigned submits, dir_calls, member_calls;
 	struct buf body, trace, edits, from, rcpts;
 	char first_id[16];
 	bool same_id;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "mail/ares.h"
@@ -399,6 +400,151 @@ rules_change_recipients(void **state)
 		    !str_eq(buf_str(&f.rcpts), str_c(rows[i].rcpts)))
 			fail_msg("%s: %.*s / %.*s", rows[i].rule, STRF(out),
 			    STRF(buf_str(&f.rcpts)));
+		gw_site_unref(&f.gw.site);
+		fake_free(&f);
+	}
+}
+
+/* A message of n bytes in lines, behind DATA. */
+static struct str
+letter(struct arena *a, size_t n)
+{
+	static const char head[] = "From: ann@example.org\r\n\r\n";
+	char *p = arena_alloc(a, n);
+
+	assert_true(n >= sizeof(head) + 1);
+	memset(p, 'x', n);
+	memcpy(p, head, sizeof(head) - 1);
+	for (size_t i = sizeof(head) + 70; i + 2 < n; i += 72)
+		memcpy(p + i, "\r\n", 2);
+	memcpy(p + n - 2, "\r\n", 2);
+	return str_cat(a, str_n(p, n), STR(".\r\n"));
+}
+
+/*
+ * From `tag`, with SIZE=`says` if that is not 0, `size` bytes to `to`; the
+ * replies behind EHLO (and AUTH), and how often groups were asked about.
+ */
+static void
+sizes_by_group(void **state)
+{
+	static const struct {
+		unsigned tag;
+		const char *rules;
+		unsigned says, size;
+		const char *to; /* two of them, with a blank between */
+		const char *codes, *status;
+		unsigned asked;
+	} rows[] = {
+#define SEND "send-limit ann@x.y 3K\nsend-limit b@x.y 9K\nsend-limit * 1K\n"
+		/* a sender: in a group, in none */
+		{ GW_SUBMISSION, SEND, 3072, 3072, "joe@example.org",
+		    "250 250 354 250", "250-SIZE 9216", 1 },
+		{ GW_SUBMISSION, SEND, 3073, 0, "joe@example.org",
+		    "552 503 503", "552 5.3.4 You may send up to 3072", 1 },
+		{ GW_SUBMISSION, SEND, 0, 3073, "joe@example.org",
+		    "250 250 354 552", "552 5.3.4 You may send", 1 },
+		{ GW_SUBMISSION, SEND, 1000, 3073, "joe@example.org",
+		    "250 250 354 552", "552 5.3.4", 1 },
+		{ GW_SUBMISSION, SEND, 2000, 1500, "joe@example.org",
+		    "250 250 354 250", NULL, 1 },
+		{ GW_SUBMISSION, SEND, 0, 1024, "joe@example.org",
+		    "250 250 354 250", NULL, 0 },
+		{ GW_SUBMISSION, "send-limit * 1K", 0, 1025, "joe@example.org",
+		    "250 250 354 552", "250-SIZE 1024", 0 },
+		{ GW_SUBMISSION, "send-limit b@x.y 1K", 0, 30000,
+		    "joe@example.org", "250 250 354 250", "250-SIZE 40000", 1 },
+		{ GW_SUBMISSION, "send-limit none@x.y 9K\nsend-limit * 1K",
+		    2000, 0, "joe@example.org", "552 503 503", NULL, 1 },
+		/* not known is for now */
+		{ GW_SUBMISSION, "send-limit unsure@x.y 1K", 2000, 0,
+		    "joe@example.org", "451 503 503", "451 4.3.0 Cannot", 1 },
+		{ GW_SUBMISSION, "send-limit unsure@x.y 1K", 0, 2000,
+		    "joe@example.org", "250 250 354 451", NULL, 1 },
+		{ GW_SUBMISSION,
+		    "send-limit unsure@x.y 1K\nsend-limit ann@x.y 2K", 2000,
+		    2000, "joe@example.org", "250 250 354 250", NULL, 1 },
+	/* recipients */
+#define RECV "receive-limit big@x.y 3K\nreceive-limit * 1K\n"
+		{ GW_MX, RECV, 3000, 3000, "big@example.org", "250 250 354 250",
+		    "250-SIZE 40000", 1 },
+		{ GW_MX, RECV, 3000, 0, "joe@example.org", "250 552 554",
+		    "552 5.2.3 Message is larger", 1 },
+		{ GW_MX, RECV, 3000, 3000, "joe@example.org big@example.org",
+		    "250 552 250 354 250", NULL, 1 },
+		{ GW_MX, RECV, 0, 3000, "joe@example.org big@example.org",
+		    "250 250 250 354 552",
+		    "552 5.2.3 A recipient may receive up to 1024", 1 },
+		{ GW_MX, RECV, 100, 1025, "joe@example.org", "250 250 354 552",
+		    NULL, 1 },
+		{ GW_MX, RECV, 1024, 1024, "joe@example.org", "250 250 354 250",
+		    NULL, 0 },
+		{ GW_MX, RECV "recipient ann@ joe@example.org big@example.org",
+		    3000, 0, "ann@example.org", "250 552 554", NULL, 1 },
+		{ GW_MX, RECV "capture big@example.org", 3000, 3000,
+		    "joe@example.org", "250 250 354 250", NULL, 0 },
+		{ GW_MX, RECV "bcc joe@example.org", 3000, 3000,
+		    "big@example.org", "250 250 354 250", NULL, 1 },
+		{ GW_SUBMISSION, RECV, 0, 3000, "joe@example.org",
+		    "250 250 354 552",
+		    "552 5.2.3 joe@example.org may receive up to 1024", 1 },
+		{ GW_SUBMISSION, RECV, 3000, 3000, "joe@far.example",
+		    "250 250 354 250", NULL, 0 },
+		{ GW_MX, "receive-limit unsure@x.y 1K", 3000, 0,
+		    "joe@example.org", "250 451 554", NULL, 1 },
+		{ GW_MX, "receive-limit unsure@x.y 1K", 0, 3000,
+		    "joe@example.org", "250 250 354 451", NULL, 1 },
+		{ GW_LMTP, RECV, 0, 3000, "big@example.org joe@example.org",
+		    "250 250 250 354 552 552", NULL, 1 },
+		/* strangers have no send-limit */
+		{ GW_MX, SEND, 9000, 9000, "joe@example.org", "250 250 354 250",
+		    NULL, 0 },
+		/* no limits, no questions */
+		{ GW_MX, "", 30000, 30000, "joe@example.org", "250 250 354 250",
+		    NULL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		bool ours = rows[i].tag == GW_SUBMISSION;
+		struct str to = str_c(rows[i].to), in, out;
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, rows[i].tag);
+		f.tls = ours;
+		if (rows[i].tag == GW_LMTP)
+			f.ip = STR("127.0.0.1");
+		f.conf.smtp_errors_max = 100;
+		f.gw.site =
+		    site(&f, str_c(rows[i].rules), STR(""), STR("0 root\n"));
+		in = str_fmt(&a, "%s%sMAIL FROM:<%s@example.org>",
+		    rows[i].tag == GW_LMTP ? "LHLO c.example\r\n" : E,
+		    ours ? "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n" : "",
+		    ours ? "ann" : "x");
+		if (rows[i].says > 0)
+			in =
+			    str_fmt(&a, "%.*s SIZE=%u", STRF(in), rows[i].says);
+		in = str_cat(&a, in, STR("\r\n"));
+		while (to.n > 0) {
+			struct str one = str_word(&to);
+
+			in = str_fmt(
+			    &a, "%.*sRCPT TO:<%.*s>\r\n", STRF(in), STRF(one));
+		}
+		in = str_cat(&a, in, STR(D));
+		if (rows[i].size > 0)
+			in = str_cat(&a, in, letter(&a, rows[i].size));
+		fake_run(&f, in, 500);
+		out = codes(&a, buf_str(&f.out));
+		out = str_from(out, ours ? 12 : 8);
+		if (!str_eq(out, str_c(rows[i].codes)) ||
+		    f.member_calls != rows[i].asked ||
+		    (rows[i].status != NULL &&
+			str_find(buf_str(&f.out), str_c(rows[i].status)) ==
+			    f.out.n))
+			fail_msg("row %zu: asked %u, %.*s\n%.*s", i,
+			    f.member_calls, STRF(out), STRF(buf_str(&f.out)));
 		gw_site_unref(&f.gw.site);
 		fake_free(&f);
 	}
@@ -919,6 +1065,7 @@ main(void)
 		cmocka_unit_test(nothing_before_tls),
 		cmocka_unit_test(what_delivery_gets),
 		cmocka_unit_test(rules_change_recipients),
+		cmocka_unit_test(sizes_by_group),
 		cmocka_unit_test(users_of_the_machine),
 		cmocka_unit_test(submission_adds_what_is_missing),
 		cmocka_unit_test(submissions_are_signed),
