@@ -19,7 +19,9 @@ libstore_a_SOURCES = \
 	%D%/engine.h %D%/engine_local.c \
 	%D%/local.h %D%/local_body.c %D%/local_commit.c \
 	%D%/local_keyword.c %D%/local_letter.c %D%/local_mail.c \
-	%D%/local_mailbox.c %D%/local_plan.c %D%/local_read.c %D%/local_compact.c \
+	%D%/local_mailbox.c %D%/local_plan.c %D%/local_read.c \
+	%D%/local_compact.c %D%/compact_impl.h %D%/compact_stock.c \
+	%D%/compact_move.c %D%/compact_settle.c \
 	%D%/local_replay.c %D%/local_submit.c \
 	%D%/reader.h %D%/reader_impl.h %D%/reader.c \
 	%D%/reader_mailbox.c %D%/reader_msg.c \
