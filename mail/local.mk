@@ -19,7 +19,8 @@ libmail_a_SOURCES = \
 	%D%/rules.h %D%/rules.c \
 	%D%/route.h %D%/route.c \
 	%D%/size_limit.h %D%/size_limit.c \
-	%D%/smtp_client.h %D%/smtp_client.c \
+	%D%/smtp_client.h %D%/smtp_client_impl.h %D%/smtp_client.c \
+	%D%/smtp_client_hello.c %D%/smtp_client_mail.c \
 	%D%/smtp_reply.h %D%/smtp_reply.c \
 	%D%/smtp_syntax.h %D%/smtp_syntax.c \
 	%D%/stuff.h %D%/stuff.c \
