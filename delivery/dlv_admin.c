@@ -2,8 +2,9 @@
  * The queue for an administrator: list, show, retry, delete.
  *
  * A change is one update of the store for each message, and the queue is poked
- * behind it.  The store refuses an update of entries that are gone by then, so
- * these need no lock against a retry that is under way.
+ * behind it.  The store refuses an update of entries that are gone by then or
+ * were changed since they were read, so these need no lock against a try that
+ * is under way: whoever comes second reads again.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -159,6 +160,7 @@ retry_some(struct change *c, struct arena *a,
 			set[i].next_at = now_unix();
 	}
 	dlv_poison_forgive(c->d, item->message_id);
+	dlv_entry_expect(a, item, &up);
 	return update(c, &up);
 }
 
@@ -194,6 +196,7 @@ set_state(struct change *c, struct arena *a,
 	log_warn(c->d->log, hold ? "queue.hold" : "queue.release",
 	    KV("qid", item->message_id), KVU("entries", up.nset),
 	    KVU("uid", c->r->uid));
+	dlv_entry_expect(a, item, &up);
 	rc = update(c, &up);
 	if (rc == RC_OK)
 		dlv_track_update(c->d, NULL, &up);
@@ -240,7 +243,7 @@ delete_some(struct change *c, struct arena *a,
 }
 
 static enum rc
-change_item(
+change_entries(
     struct change *c, struct arena *a, const struct store_queue_item *item)
 {
 	enum rc rc = RC_OK;
@@ -251,6 +254,25 @@ change_item(
 		rc = c->some(c, a, item, i, n);
 		if (rc == RC_OK)
 			c->count += n;
+	}
+	return rc;
+}
+
+/* RC_NOENT: it was delivered or deleted while we were looking. */
+static enum rc
+change_item(
+    struct change *c, struct arena *a, const struct store_queue_item *item)
+{
+	struct store_queue_item now = *item;
+	uint64_t count = c->count;
+	enum rc rc;
+
+	while ((rc = change_entries(c, a, &now)) == RC_NOENT) {
+		c->count = count;
+		rc = store_queue_get(
+		    c->d->store, a, item->message_id, c->r->dl, &now);
+		if (rc != RC_OK)
+			break;
 	}
 	return rc;
 }
@@ -267,7 +289,6 @@ change_page(struct change *c, struct str after, char *last, size_t *last_n)
 	*last_n = 0;
 	for (size_t i = 0; i < n && rc == RC_OK; i++) {
 		rc = change_item(c, &a, &item[i]);
-		/* Delivered or deleted while we were looking. */
 		if (rc == RC_NOENT)
 			rc = RC_OK;
 	}

@@ -165,3 +165,41 @@ dlv_entry_held(struct arena *a, struct str data)
 	e.waits = false;
 	return dlv_entry_put(a, &e);
 }
+
+/* The entries are asked for in their order, more or less. */
+static const struct store_queued *
+entry_from(const struct store_queue_item *item, uint64_t id, size_t *at)
+{
+	for (size_t i = 0; i < item->nentries; i++) {
+		size_t k = (*at + i) % item->nentries;
+
+		if (item->entries[k].id != id)
+			continue;
+		*at = k + 1;
+		return &item->entries[k];
+	}
+	return NULL;
+}
+
+void
+dlv_entry_expect(struct arena *a, const struct store_queue_item *item,
+    struct store_queue_update *up)
+{
+	struct store_expect *v =
+	    arena_calloc(a, up->nset + up->nremove + 1, sizeof(*v));
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < up->nset + up->nremove; i++) {
+		uint64_t id =
+		    i < up->nset ? up->set[i].id : up->remove[i - up->nset];
+		const struct store_queued *q = NULL;
+
+		if (id != 0)
+			q = entry_from(item, id, &at);
+		if (q != NULL)
+			v[n++] = (struct store_expect){ q->id, q->state,
+				q->attempts };
+	}
+	up->expect = v;
+	up->nexpect = n;
+}

@@ -15,6 +15,7 @@
 #define DLV_ENTRY_H
 
 #include "delivery/dlv_client.h"
+#include "store/store_client.h"
 
 /* What a notice says became of the recipient. */
 enum dlv_action {
@@ -44,6 +45,12 @@ struct dlv_entry {
 };
 
 MUST_CHECK enum rc dlv_entry_get(struct str data, struct dlv_entry *out);
+/*
+ * What was read of the entries that *up changes or removes: the store refuses
+ * it if somebody has changed them since.  In a's memory; comes last.
+ */
+void dlv_entry_expect(struct arena *a, const struct store_queue_item *item,
+    struct store_queue_update *up);
 struct str dlv_entry_put(struct arena *a, const struct dlv_entry *e);
 
 #endif

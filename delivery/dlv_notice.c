@@ -356,6 +356,7 @@ conclude(struct notice *t, bool hold)
 		set[i].data = dlv_entry_put(t->a, &t->e[i]);
 		up.nset++;
 	}
+	dlv_entry_expect(t->a, t->item, &up);
 	rc = store_queue_update(t->d->store, &up, deadline_in(COMMIT_MS));
 	if (rc == RC_OK && hold)
 		dlv_track_update(t->d, NULL, &up);

@@ -444,5 +444,6 @@ dlv_retry_plan(struct dlv_plan *p, struct dir_client *dir,
 		.to = p->to,
 		.nto = p->nto,
 	};
+	dlv_entry_expect(p->a, item, out);
 	return RC_OK;
 }

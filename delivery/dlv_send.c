@@ -195,6 +195,7 @@ dlv_send_result(struct dlv_plan *p, const struct store_queue_item *item,
 	t.up.set = t.set;
 	t.up.remove = t.remove;
 	t.up.message_id = item->message_id;
+	dlv_entry_expect(p->a, item, &t.up);
 	return t.up;
 }
 
@@ -340,6 +341,7 @@ follow(struct dlv_send *s)
 	}
 	if (up.nset == 0)
 		return RC_OK;
+	dlv_entry_expect(&s->a, &s->item, &up);
 	return store_queue_update(s->d->store, &up, deadline_in(COMMIT_MS)) ==
 		       RC_TEMP
 		   ? RC_TEMP
@@ -422,9 +424,11 @@ committed(void *arg, enum rc rc)
 		return;
 	}
 	log_warn(&s->log, "send.commit", KVC("rc", rc_name(rc)));
-	/* Somebody changed the entries: see what is there. */
+	/* Somebody changed the entries: see what is there, once at once. */
+	s->at = now_unix_ms();
+	if (rc != RC_NOENT || s->refresh)
+		s->at += WAIT_STORE_MS;
 	s->refresh = s->refresh || rc == RC_NOENT || rc == RC_BAD;
-	s->at = now_unix_ms() + WAIT_STORE_MS;
 	dlv_queue_sent(s->d->queue, s);
 }
 

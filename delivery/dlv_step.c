@@ -111,7 +111,10 @@ set_aside(struct dlv *d, struct arena *a, const struct log *log,
 	/* Said again by the next step if it could not be stored. */
 	log_error(
 	    log, "poison", KV("from", item->from), KVU("entries", up.nset));
+	dlv_entry_expect(a, item, &up);
 	rc = store_queue_update(d->store, &up, deadline_in(COMMIT_MS));
+	if (rc == RC_NOENT)
+		return RC_OK;
 	if (rc == RC_OK)
 		dlv_track_update(d, NULL, &up);
 	d->counts.poisoned += rc == RC_OK;

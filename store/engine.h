@@ -82,6 +82,8 @@ struct engine_submit {             /* SUBMIT and QUEUE */
 	size_t nset;
 	const uint64_t *remove;
 	size_t nremove;
+	const struct store_expect *expect; /* QUEUE */
+	size_t nexpect;
 };
 
 struct engine_mailbox { /* mailbox operations */

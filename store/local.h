@@ -216,6 +216,10 @@ MUST_CHECK enum rc queued_seal(const struct key *key,
 MUST_CHECK enum rc queued_open(struct arena *a, const struct key *key,
     const unsigned char body[BODY_ID], uint64_t id, struct str box,
     struct store_queued *out);
+/* Of the value in the index: with the key that it names. */
+MUST_CHECK enum rc queued_read(struct arena *a, struct keys *keys,
+    const unsigned char body[BODY_ID], uint64_t id, struct str value,
+    struct store_queued *out);
 MUST_CHECK enum rc mailbox_name_open(struct arena *a, const unsigned char *key,
     const struct rec_mailbox *r, struct str *out);
 

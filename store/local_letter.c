@@ -147,6 +147,22 @@ queued_open(struct arena *a, const struct key *key,
 }
 
 enum rc
+queued_read(struct arena *a, struct keys *keys,
+    const unsigned char body[BODY_ID], uint64_t id, struct str value,
+    struct store_queued *out)
+{
+	struct key key;
+	enum rc rc;
+
+	if (value.n < 4 ||
+	    keys_by_id(keys, (uint32_t)le_get(value.p, 4), &key) != RC_OK)
+		return RC_TEMP;
+	rc = queued_open(a, &key, body, id, str_from(value, 4), out);
+	seal_wipe(&key, sizeof(key));
+	return rc;
+}
+
+enum rc
 mailbox_name_open(struct arena *a, const unsigned char *key,
     const struct rec_mailbox *r, struct str *out)
 {

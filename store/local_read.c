@@ -153,10 +153,6 @@ static enum rc
 read_entry(struct local *l, struct arena *a, const unsigned char id[BODY_ID],
     uint64_t number, struct str v, struct store_queue_item *item, size_t *room)
 {
-	struct key key;
-
-	if (v.n < 4 || keys_by_id(l->keys, (uint32_t)le_get(v.p, 4), &key))
-		return RC_TEMP;
 	if (item->nentries == *room) {
 		size_t now = MAX(4, *room * 2);
 		struct store_queued *n = arena_calloc(a, now, sizeof(*n));
@@ -166,8 +162,8 @@ read_entry(struct local *l, struct arena *a, const unsigned char id[BODY_ID],
 		item->entries = n;
 		*room = now;
 	}
-	return queued_open(a, &key, id, number, str_from(v, 4),
-	    &item->entries[item->nentries++]);
+	return queued_read(
+	    a, l->keys, id, number, v, &item->entries[item->nentries++]);
 }
 
 struct listing {

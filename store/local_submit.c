@@ -229,6 +229,7 @@ check_limits(const struct engine_submit *s)
 {
 	if (s->nto > ENGINE_DELIVERIES_MAX || s->nset > ENGINE_ENTRIES_MAX ||
 	    s->nremove > ENGINE_ENTRIES_MAX ||
+	    s->nexpect > 2 * ENGINE_ENTRIES_MAX ||
 	    entries_bound(s->set, s->nset) > ENGINE_QUEUE_BYTES)
 		return RC_BAD;
 	for (size_t i = 0; i < s->nset; i++)
@@ -382,6 +383,31 @@ check_entries(struct plan *p, const struct engine_submit *s)
 	return rc;
 }
 
+/* RC_NOENT: somebody has changed one of them since it was read. */
+static enum rc
+check_expected(struct plan *p, const struct engine_submit *s)
+{
+	AUTO_ARENA a = { 0 };
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; rc == RC_OK && i < s->nexpect; i++) {
+		const struct store_expect *e = &s->expect[i];
+		struct ix_key k = ix_key_entry(s->id, e->id);
+		struct store_queued q;
+		struct str v;
+
+		rc = ix_get(
+		    &p->l->ix, p->ap.txn, p->l->ix.queue, ix_key_str(&k), &v);
+		if (rc == RC_OK)
+			rc = queued_read(&a, p->l->keys, s->id, e->id, v, &q);
+		if (rc == RC_OK &&
+		    (q.state != e->state || q.attempts != e->attempts))
+			rc = RC_NOENT;
+		arena_reset(&a);
+	}
+	return rc;
+}
+
 /* What the message's entries will weigh: a reader gets them in one frame. */
 static enum rc
 check_weight(struct plan *p, const struct engine_submit *s)
@@ -424,6 +450,8 @@ plan_queue(struct plan *p)
 		rc = find_message(p, s->id, &msg, &letter);
 	if (rc == RC_OK)
 		rc = check_entries(p, s);
+	if (rc == RC_OK)
+		rc = check_expected(p, s);
 	if (rc == RC_OK)
 		rc = check_weight(p, s);
 	if (rc == RC_OK)

@@ -128,9 +128,16 @@ MUST_CHECK enum rc store_queue_list(struct store_client *s, struct arena *a,
     struct store_queue_item **out, size_t *out_n);
 MUST_CHECK enum rc store_queue_get(struct store_client *s, struct arena *a,
     struct str message_id, struct deadline dl, struct store_queue_item *out);
+/* An entry as it was read: nobody has changed it since. */
+struct store_expect {
+	uint64_t id;
+	uint32_t state, attempts;
+};
 struct store_queue_update {
 	struct str op_id;
 	struct str message_id;
+	const struct store_expect *expect;
+	size_t nexpect;
 	const struct store_queued *set; /* id 0: a new entry */
 	size_t nset;
 	const uint64_t *remove;
@@ -140,8 +147,9 @@ struct store_queue_update {
 };
 /*
  * RC_NOENT: the message, or an entry in `set` (with an id) or `remove`, is not
- * in the queue; nothing is done then, so that a late repeat cannot deliver
- * twice.
+ * in the queue, or one in `expect` is not in that state (any more); nothing is
+ * done then, so that a late repeat cannot deliver twice and nobody's change is
+ * overwritten unseen.  Read it again.
  */
 MUST_CHECK enum rc store_queue_update(struct store_client *s,
     const struct store_queue_update *in, struct deadline dl);

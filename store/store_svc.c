@@ -250,6 +250,8 @@ on_queue_update(struct store_svc *s, struct rpcd_req *r, enum rc *rc)
 	in->submit.nset = x.nset;
 	in->submit.remove = x.remove;
 	in->submit.nremove = x.nremove;
+	in->submit.expect = x.expect;
+	in->submit.nexpect = x.nexpect;
 	return start(s, in);
 }
 

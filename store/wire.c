@@ -391,7 +391,35 @@ wire_put_update(struct ipc_msg *m, const struct store_queue_update *x)
 		ipc_put_u64(m, "id", x->remove[i]);
 		ipc_end(m, at);
 	}
+	for (size_t i = 0; i < x->nexpect; i++) {
+		size_t at = ipc_begin(m, "expect");
+
+		ipc_put_u64(m, "id", x->expect[i].id);
+		ipc_put_u64(m, "state", x->expect[i].state);
+		ipc_put_u64(m, "attempts", x->expect[i].attempts);
+		ipc_end(m, at);
+	}
 	put_deliveries(m, x->to, x->nto);
+}
+
+static bool
+get_expected(struct ipc_in *in, struct arena *a, struct store_queue_update *x)
+{
+	size_t n = count_groups(in, "expect", WIRE_LIST_MAX), pos = 0;
+	struct store_expect *v = arena_calloc(a, n, sizeof(*v));
+	struct ipc_in g;
+
+	if (n > WIRE_LIST_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ipc_next_group(in, "expect", &pos, &g) != RC_OK ||
+		    !get_u64(&g, "id", UINT64_MAX, &v[i].id) ||
+		    !get_u32(&g, "state", &v[i].state) ||
+		    !get_u32(&g, "attempts", &v[i].attempts))
+			return false;
+	x->expect = v;
+	x->nexpect = n;
+	return true;
 }
 
 enum rc
@@ -406,6 +434,7 @@ wire_get_update(
 	bool ok = n <= WIRE_LIST_MAX && get_str(in, "op_id", &x.op_id) &&
 		  x.op_id.n > 0 && x.op_id.n <= STORE_OPID_MAX &&
 		  get_str(in, "message_id", &x.message_id) &&
+		  get_expected(in, a, &x) &&
 		  get_entries(in, a, &set, &x.nset) &&
 		  get_deliveries(in, a, &x.to, &x.nto);
 

@@ -214,6 +214,14 @@ update(struct store_client *s, const struct store_queue_update *in)
 
 	if (it == NULL)
 		return RC_NOENT;
+	for (size_t i = 0; i < in->nexpect; i++) {
+		const struct store_expect *e = &in->expect[i];
+		const struct store_queued *q = entry_of(it, e->id);
+
+		if (q == NULL || q->state != e->state ||
+		    q->attempts != e->attempts)
+			return RC_NOENT;
+	}
 	for (size_t i = 0; i < in->nremove; i++) {
 		struct store_queued *q = entry_of(it, in->remove[i]);
 
@@ -249,6 +257,12 @@ store_queue_update(struct store_client *s, const struct store_queue_update *in,
 	(void)dl;
 	assert_true(in->op_id.n > 0);
 	pthread_mutex_lock(&s->lock);
+	if (s->before != NULL) {
+		void (*before)(struct store_client *) = s->before;
+
+		s->before = NULL;
+		before(s);
+	}
 	if (rc == RC_OK)
 		rc = update(s, in);
 	pthread_mutex_unlock(&s->lock);

@@ -19,6 +19,8 @@ struct store_client {
 	struct store_queue_item item[FAKE_ITEMS];
 	size_t nitem;
 	unsigned updates, delivered; /* by updates */
+	/* Somebody is faster: called once, before the next update. */
+	void (*before)(struct store_client *s);
 	struct str last_account;
 
 	struct str queued_body; /* of every queued message */

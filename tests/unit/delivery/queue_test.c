@@ -431,6 +431,78 @@ poison_is_set_aside_until_asked_for(void **state)
 	end(&t);
 }
 
+static void
+hold_it(struct store_client *s)
+{
+	s->item[0].entries[0].state = DLV_HELD;
+}
+
+/* It is not delivered by what was planned before. */
+static void
+held_at_the_last_moment_is_not_delivered(void **state)
+{
+	struct dlv_step step;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	fake_store_add(&t.store, "a1", ANN);
+	t.store.before = hold_it;
+	dlv_retry_step(&t.d, STR("a1"), &step);
+	assert_true(step.again);
+	dlv_retry_step(&t.d, STR("a1"), &step);
+	assert_int_equal(step.held, 1);
+	assert_int_equal(t.store.delivered, 0);
+	end(&t);
+}
+
+static void
+tried_meanwhile(struct store_client *s)
+{
+	s->item[0].entries[0].attempts = 9;
+}
+
+static void
+bounced_meanwhile(struct store_client *s)
+{
+	s->item[0].entries[0].state = DLV_DONE;
+	s->item[0].entries[0].next_at = INT64_MAX;
+}
+
+/* And what came of a try is not undone by an administrator. */
+static void
+a_change_builds_on_the_last_try(void **state)
+{
+	static const struct {
+		void (*before)(struct store_client *s);
+		enum dlv_state after;
+		uint32_t attempts;
+	} rows[] = {
+		{ tried_meanwhile, DLV_HELD, 9 },
+		{ bounced_meanwhile, DLV_DONE, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct store_queued *q;
+		struct test t;
+
+		begin(&t);
+		q = fake_store_add(&t.store, "a1", ANN);
+		q->next_at = now_unix() + 60;
+		t.d.queue = dlv_queue_start(&t.d);
+		assert_true(becomes(&t, is_loaded));
+		t.store.before = rows[i].before;
+		assert_int_equal(
+		    ask(&t, dlv_on_hold, "queue_id", STR("a1")), RC_OK);
+		assert_int_equal(count(&t), 1);
+		asked(&t);
+		assert_int_equal(q->state, rows[i].after);
+		assert_int_equal(q->attempts, rows[i].attempts);
+		end(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -446,6 +518,8 @@ main(void)
 		cmocka_unit_test(restored_mail_is_tried_when_released),
 		cmocka_unit_test(deleted_mail_is_gone),
 		cmocka_unit_test(poison_is_set_aside_until_asked_for),
+		cmocka_unit_test(held_at_the_last_moment_is_not_delivered),
+		cmocka_unit_test(a_change_builds_on_the_last_try),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -509,6 +509,34 @@ held_while_on_its_way_stays_held(void **state)
 	end(&t);
 }
 
+static void
+hold_it(struct store_client *s)
+{
+	s->item[0].entries[0].state = DLV_HELD;
+	s->item[0].entries[0].reason = STR("held by an administrator");
+}
+
+/* Between our reading it and the store's commit. */
+static void
+held_at_the_last_moment_stays_held(void **state)
+{
+	struct store_queued *q;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.store.before = hold_it;
+	message(&t, "a1", "later@example.net", NULL);
+	t.d.queue = dlv_queue_start(&t.d);
+	assert_true(becomes(&t, one_held));
+	assert_true(becomes(&t, updated));
+	q = &t.store.item[0].entries[0];
+	assert_int_equal(t.rem.nsent, 1);
+	assert_int_equal(q->state, DLV_HELD);
+	assert_int_equal(q->attempts, 1);
+	end(&t);
+}
+
 /* Deleting one of two does not send the other twice. */
 static void
 deleted_while_on_its_way(void **state)
@@ -622,6 +650,7 @@ main(void)
 		cmocka_unit_test(no_answer_asks_again_under_the_same_id),
 		cmocka_unit_test(a_dead_place_holds_up_nobody_else),
 		cmocka_unit_test(held_while_on_its_way_stays_held),
+		cmocka_unit_test(held_at_the_last_moment_stays_held),
 		cmocka_unit_test(deleted_while_on_its_way),
 		cmocka_unit_test(people_are_followed_before_another_try),
 		cmocka_unit_test(without_a_route_it_is_held_again),

@@ -151,6 +151,60 @@ queued_message_is_delivered_once_and_goes(void **state)
 	assert_int_equal(x.queued, 0);
 }
 
+static enum rc
+update_expecting(struct rig *r, const unsigned char id[BODY_ID], const char *op,
+    const struct store_queued *set, const struct store_expect *expect)
+{
+	struct engine_delivery d = { .account = ANN,
+		.name = STR("INBOX"),
+		.prefix = STR("X-Late: 1\r\n") };
+	struct engine_intent in = { .kind = ENGINE_QUEUE,
+		.op_id = str_c(op),
+		.a = &r->a,
+		.submit = { .set = set,
+		    .nset = set != NULL,
+		    .remove = &expect->id,
+		    .nremove = set == NULL,
+		    .expect = expect,
+		    .nexpect = 1,
+		    .to = &d,
+		    .nto = set == NULL } };
+
+	memcpy(in.submit.id, id, BODY_ID);
+	return engine_run(r->e, &in);
+}
+
+/* One reads, another changes: the first one's update does nothing. */
+static void
+what_was_changed_since_it_was_read_is_left(void **state)
+{
+	struct rig *r = *state;
+	struct store_queue_item item;
+	unsigned char id[BODY_ID];
+	struct store_expect read, now;
+	struct store_queued q;
+
+	enqueue(r, 1, id);
+	assert_int_equal(r->e->ops->queue_get(r->e, &r->a, id, &item), RC_OK);
+	q = item.entries[0];
+	now = read = (struct store_expect){ q.id, q.state, q.attempts };
+	q.state = now.state = 7;
+	assert_int_equal(update_expecting(r, id, "h1", &q, &read), RC_OK);
+	/* Said again, it is known; anew, it is refused. */
+	assert_int_equal(update_expecting(r, id, "h1", &q, &read), RC_OK);
+	assert_int_equal(update_expecting(r, id, "h2", &q, &read), RC_NOENT);
+	assert_int_equal(update_expecting(r, id, "h3", NULL, &read), RC_NOENT);
+	q.attempts++;
+	assert_int_equal(update_expecting(r, id, "h4", &q, &now), RC_OK);
+	assert_int_equal(update_expecting(r, id, "h5", NULL, &now), RC_NOENT);
+	now.attempts++;
+	rig_rebuild(r);
+	assert_int_equal(update_expecting(r, id, "h6", NULL, &now), RC_OK);
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 1);
+	assert_int_equal(
+	    r->e->ops->queue_get(r->e, &r->a, id, &item), RC_NOENT);
+}
+
 int
 main(void)
 {
@@ -158,6 +212,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 		T(queue_keeps_what_delivery_gave),
 		T(queued_message_is_delivered_once_and_goes),
+		T(what_was_changed_since_it_was_read_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

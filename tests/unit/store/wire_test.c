@@ -180,6 +180,10 @@ static void
 items_and_updates(void **state)
 {
 	static const uint64_t gone[] = { 1, UINT64_MAX };
+	static const struct store_expect expect[] = {
+		{ 1, 2, 3 },
+		{ UINT64_MAX, UINT32_MAX, UINT32_MAX },
+	};
 	struct store_queued e = entries[0];
 	struct store_queue_item item = {
 		.message_id = STR("m1"), .size = 9, .entries = &e, .nentries = 1
@@ -190,6 +194,8 @@ items_and_updates(void **state)
 		.nset = 1,
 		.remove = gone,
 		.nremove = 2,
+		.expect = expect,
+		.nexpect = 2,
 		.to = to,
 		.nto = 1 };
 	struct store_queue_update got;
@@ -215,6 +221,8 @@ items_and_updates(void **state)
 	assert_int_equal(wire_get_update(&cursor, &a, &got), RC_OK);
 	assert_int_equal(got.nremove, 2);
 	assert_true(got.remove[1] == UINT64_MAX);
+	assert_int_equal(got.nexpect, 2);
+	assert_memory_equal(got.expect, expect, sizeof(expect));
 	assert_int_equal(got.nset, 1);
 	assert_int_equal(got.nto, 1);
 }
