@@ -35,16 +35,19 @@ struct dlv_expanded {
 	size_t members;
 };
 
+struct dlv_queue;
+
 struct dlv_plan {
 	struct arena *a;
 	const struct log *log;
 	const struct conf *conf;
-	int64_t now;            /* unix seconds */
-	int64_t expires_at;     /* of new queue entries */
-	uint32_t jitter;        /* random, for back-off */
-	struct str from;        /* the envelope's, "" is null */
-	struct str return_path; /* the field */
-	bool for_admin;         /* what is held does not expire */
+	int64_t now;              /* unix seconds */
+	int64_t expires_at;       /* of new queue entries */
+	uint32_t jitter;          /* random, for back-off */
+	struct str from;          /* the envelope's, "" is null */
+	struct str return_path;   /* the field */
+	struct dlv_queue *places; /* knows which are down; may be NULL */
+	bool for_admin;           /* what is held does not expire */
 	struct str envid;
 	enum rem_ret ret;
 	struct str trace;       /* the gateway's fields */

@@ -106,6 +106,26 @@ dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n)
 	return RC_TEMP;
 }
 
+enum rc
+dlv_queue_why(
+    struct dlv_queue *q, struct arena *a, struct str hop, struct dlv_why *out)
+{
+	const struct dlv_why *why;
+	bool down;
+
+	pthread_mutex_lock(&q->lock);
+	why = dlv_sched_why(&q->sched, hop);
+	down = why != NULL;
+	if (down) {
+		*out = *why;
+		out->host = str_dup(a, why->host);
+		out->status = str_dup(a, why->status);
+		out->reply = str_dup(a, why->reply);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return down ? RC_OK : RC_NOENT;
+}
+
 void
 dlv_queue_sum(struct dlv_queue *q, struct dlv_queue_sum *out)
 {
@@ -366,6 +386,7 @@ work_here(struct dlv_queue *q, struct dlv_job *j)
 	}
 	dlv_heap_set(&j->place->jobs, &j->node, s.next_at * 1000);
 	dlv_sched_poke_place(&q->sched, j->place);
+	dlv_sched_resume(&q->sched, m, now_unix_ms());
 }
 
 void
@@ -395,15 +416,19 @@ note_place(struct dlv_queue *q, struct dlv_send *s)
 {
 	const struct conf *conf = dlv_conf(q->d);
 	struct dlv_place *p = s->job->place;
+	struct dlv_why why;
 
 	q->mute = 0;
-	if (!s->out.hop_down)
+	if (!s->out.hop_down) {
 		dlv_sched_up(&q->sched, p);
-	else
+	} else {
+		dlv_send_why(s, &why);
 		dlv_sched_down(&q->sched, p,
 		    (now_unix() +
 			dlv_backoff(conf, p->fails + 1, dlv_random())) *
-			1000);
+			1000,
+		    &why);
+	}
 	conf_unref(&conf);
 }
 

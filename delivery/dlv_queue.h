@@ -23,6 +23,7 @@ struct dlv;
 struct dlv_queue;
 struct dlv_send;
 struct dlv_fresh;
+struct dlv_why;
 
 struct dlv_queue *dlv_queue_start(struct dlv *d);
 /* False: a thread or a try is not done by then and still uses *d. */
@@ -38,6 +39,12 @@ void dlv_queue_reload(struct dlv_queue *q);
  * the clock was set forward.
  */
 int64_t dlv_queue_grace(const struct dlv *d);
+/*
+ * Why the place could not be reached the last time, in a's memory.  RC_NOENT:
+ * as far as is known, it can be.
+ */
+MUST_CHECK enum rc dlv_queue_why(
+    struct dlv_queue *q, struct arena *a, struct str hop, struct dlv_why *out);
 /* RC_TEMP when n more entries do not fit. */
 MUST_CHECK enum rc dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n);
 

@@ -12,12 +12,21 @@
  */
 #include "delivery/dlv.h"
 #include "delivery/dlv_retry.h"
+#include "delivery/dlv_sched.h"
 #include "mail/route.h"
+
+/* An entry whose time is over. */
+struct fate {
+	bool over;
+	bool down; /* its place was not reached, and why */
+	struct dlv_why why;
+};
 
 struct retry {
 	struct dlv_plan *p;
 	struct dir_client *dir;
 	const struct store_queue_item *item;
+	struct fate *fate; /* of each entry */
 	struct deadline dl;
 	struct store_queued *set;
 	size_t nset;
@@ -84,19 +93,42 @@ entry_of(const struct store_queued *q)
 						   : (struct dlv_entry){ 0 };
 }
 
-static bool
-expired(const struct store_queued *q, int64_t now)
+/*
+ * While a place is down only one message at a time is tried there.  What waits
+ * behind it is given up with the last error of the place; where none is known,
+ * it gets its own try first, however late.
+ */
+static void
+judge(struct retry *t, size_t i)
 {
+	const struct store_queued *q = &t->item->entries[i];
+	struct fate *f = &t->fate[i];
 	struct dlv_entry e = entry_of(q);
+	struct str hop;
 
-	return q->expires_at <= now && dlv_retry_expires(q, &e);
+	if (q->expires_at > t->p->now || !dlv_retry_expires(q, &e))
+		return;
+	f->over = true;
+	hop = dlv_plan_hop(t->p->a, t->p->conf, q);
+	if (hop.n == 0)
+		return;
+	f->down = t->p->places != NULL &&
+		  dlv_queue_why(t->p->places, t->p->a, hop, &f->why) == RC_OK;
+	if (!f->down && q->attempts == 0)
+		f->over = false;
+}
+
+static const struct fate *
+fate_of(const struct retry *t, const struct store_queued *q)
+{
+	return &t->fate[q - t->item->entries];
 }
 
 /* Something is to be done with it now. */
 static bool
 touched(const struct retry *t, const struct store_queued *q)
 {
-	return due(t, q) || expired(q, t->p->now);
+	return due(t, q) || fate_of(t, q)->over;
 }
 
 static void
@@ -162,6 +194,28 @@ look_up(struct retry *t, const struct store_queued *q, struct dir_rcpt *out)
 	return rc == RC_OK ? out->rc : rc;
 }
 
+/* The last error of the place, if it is news. */
+static void
+blame_place(struct retry *t, const struct store_queued *q, struct dlv_entry *e)
+{
+	const struct fate *f = fate_of(t, q);
+	struct arena *a = t->p->a;
+	struct str code = STR("");
+
+	if (!f->down || (q->attempts > 0 && f->why.at <= e->tried_at))
+		return;
+	if (f->why.code != 0)
+		code = str_fmt(a, "%u ", (unsigned)f->why.code);
+	e->reply = str_fmt(a, "%s %.*s: %.*s%.*s",
+	    q->attempts > 0 ? "not tried again, the last error of"
+			    : "not tried, the last error of",
+	    STRF(f->why.host), STRF(code), STRF(f->why.reply));
+	e->status = f->why.status;
+	/* No server has said this of this recipient. */
+	e->code = 0;
+	e->from_server = false;
+}
+
 /* It has been tried long enough: the sender is told, if that is wanted. */
 static void
 give_up(struct retry *t, const struct store_queued *q)
@@ -169,8 +223,10 @@ give_up(struct retry *t, const struct store_queued *q)
 	struct dlv_entry e = entry_of(q);
 	struct store_queued *set;
 
+	blame_place(t, q, &e);
 	log_warn(t->p->log, "queue.expired", KV("to", q->rcpt),
-	    KVU("attempts", q->attempts), KV("reason", q->reason));
+	    KVU("attempts", q->attempts), KV("reason", q->reason),
+	    KV("reply", e.reply));
 	if (e.notify != 0 && !(e.notify & REM_NOTIFY_FAILURE)) {
 		take_out(t, q);
 		return;
@@ -339,7 +395,7 @@ remember_people(struct retry *t)
 		const struct store_queued *q = &t->item->entries[i];
 
 		if (q->kind == DIR_GROUP && !taken_out(t, q->id) &&
-		    q->state != DLV_DONE && !expired(q, t->p->now))
+		    q->state != DLV_DONE && !fate_of(t, q)->over)
 			carrier = q;
 	}
 	if (carrier == NULL)
@@ -392,7 +448,7 @@ try_all(struct retry *t, bool groups)
 		if (!touched(t, q) || (q->kind == DIR_GROUP) != groups ||
 		    full(t))
 			continue;
-		if (expired(q, t->p->now))
+		if (fate_of(t, q)->over)
 			give_up(t, q);
 		else
 			rc = groups ? try_group(t, q) : try_person(t, q);
@@ -411,11 +467,15 @@ dlv_retry_plan(struct dlv_plan *p, struct dir_client *dir,
 		.dir = dir,
 		.item = item,
 		.dl = dl,
+		.fate = arena_calloc(p->a, room, sizeof(t.fate[0])),
 		.set = arena_calloc(p->a, room, sizeof(t.set[0])),
 		.remove = arena_calloc(p->a, room, sizeof(t.remove[0])),
 	};
-	enum rc rc = load_people(&t);
+	enum rc rc;
 
+	for (size_t i = 0; i < item->nentries; i++)
+		judge(&t, i);
+	rc = load_people(&t);
 	if (rc == RC_OK)
 		rc = try_all(&t, false);
 	if (rc == RC_OK)

@@ -20,7 +20,8 @@ struct dlv;
 /*
  * What becomes of the entries of this house that are due at p->now, and of all
  * that are too old, as one update.  p is initialised with the item's return
- * path.
+ * path.  What was never tried is not given up, unless p->places knows why its
+ * place could not be reached: the sender is told that.
  */
 MUST_CHECK enum rc dlv_retry_plan(struct dlv_plan *p, struct dir_client *dir,
     const struct store_queue_item *item, struct deadline dl,

@@ -70,6 +70,7 @@ place_tidy(struct dlv_sched *s, struct dlv_place *p)
 	dlv_heap_remove(&s->places, &p->node);
 	HASH_DELETE(hh, s->by_hop, p);
 	dlv_heap_free(&p->jobs);
+	arena_free(&p->a);
 	xfree(p);
 }
 
@@ -217,6 +218,7 @@ dlv_sched_want(
 		return;
 	}
 	j->wanted = true;
+	j->blocked = false;
 	if (!j->running)
 		dlv_heap_set(&p->jobs, &j->node, at);
 	place_key(s, p);
@@ -243,6 +245,7 @@ claim(struct dlv_sched *s, struct dlv_job *j, int64_t now)
 
 	dlv_heap_remove(&p->jobs, &j->node);
 	j->running = true;
+	j->blocked = false;
 	j->pokes = j->m->pokes;
 	p->running++;
 	p->turn = now;
@@ -268,6 +271,7 @@ claim_of(struct dlv_sched *s, struct dlv_place *p, int64_t now)
 			return j;
 		}
 		/* Whoever runs looks at the message afterwards. */
+		j->blocked = true;
 		dlv_heap_set(&p->jobs, &j->node, DLV_NEVER);
 		place_key(s, p);
 	}
@@ -381,16 +385,34 @@ dlv_sched_done(struct dlv_sched *s, struct dlv_job *j, int64_t now)
 }
 
 void
+dlv_sched_resume(struct dlv_sched *s, struct dlv_message *m, int64_t now)
+{
+	for (struct dlv_job *j = m->jobs; j != NULL; j = j->next) {
+		if (!j->blocked)
+			continue;
+		j->blocked = false;
+		dlv_heap_set(&j->place->jobs, &j->node, now);
+		place_key(s, j->place);
+	}
+}
+
+void
 dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p)
 {
 	place_key(s, p);
 }
 
 void
-dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until)
+dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
+    const struct dlv_why *why)
 {
 	p->fails++;
 	p->down_until = until;
+	arena_reset(&p->a);
+	p->why = *why;
+	p->why.host = str_dup(&p->a, why->host);
+	p->why.status = str_dup(&p->a, why->status);
+	p->why.reply = str_dup(&p->a, why->reply);
 	place_key(s, p);
 }
 
@@ -400,4 +422,13 @@ dlv_sched_up(struct dlv_sched *s, struct dlv_place *p)
 	p->fails = 0;
 	p->down_until = 0;
 	place_key(s, p);
+}
+
+const struct dlv_why *
+dlv_sched_why(const struct dlv_sched *s, struct str hop)
+{
+	struct dlv_place *p;
+
+	HASH_FIND(hh, s->by_hop, hop.p, hop.n, p);
+	return p != NULL && p->fails > 0 ? &p->why : NULL;
 }

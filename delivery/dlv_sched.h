@@ -34,12 +34,21 @@ struct dlv_numbers {
 	int64_t expires_at; /* unix seconds, DLV_NEVER */
 };
 
+/* Why nobody was reached at a place the last time. */
+struct dlv_why {
+	struct str host, status, reply;
+	uint64_t code; /* 0: not said by a server */
+	int64_t at;    /* unix seconds */
+};
+
 struct dlv_place {
 	struct dlv_node node; /* when it has something to do */
 	struct dlv_heap jobs; /* those that wait */
 	unsigned running;
 	unsigned fails; /* times in a row that nobody was reached */
 	int64_t down_until, turn;
+	struct dlv_why why; /* while fails > 0 */
+	struct arena a;     /* of why */
 	UT_hash_handle hh;
 	size_t hop_n;
 	char hop[];
@@ -52,6 +61,7 @@ struct dlv_job {
 	struct dlv_job *next; /* of the message */
 	uint16_t pokes;       /* of the message, when it was claimed */
 	bool running, wanted;
+	bool blocked; /* due, and put off by another job of the message */
 };
 
 struct dlv_message {
@@ -117,12 +127,20 @@ struct dlv_job *dlv_sched_next(
 /* One of this message for another place, if it may run now. */
 struct dlv_job *dlv_sched_take(
     struct dlv_sched *s, struct dlv_message *m, int64_t now);
-/* It ran.  The message should be looked at or forgotten then. */
+/*
+ * It ran.  The message should be looked at or forgotten then; or, if nothing
+ * was found to be done, resumed.
+ */
 void dlv_sched_done(struct dlv_sched *s, struct dlv_job *j, int64_t now);
+/* What was due while another job of the message ran is due now. */
+void dlv_sched_resume(struct dlv_sched *s, struct dlv_message *m, int64_t now);
 /* The time of one of its jobs was set. */
 void dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p);
 /* Nobody was reached there: leave it alone until then; or it was. */
-void dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until);
+void dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
+    const struct dlv_why *why);
+/* What is known of a place that is down, or NULL. */
+const struct dlv_why *dlv_sched_why(const struct dlv_sched *s, struct str hop);
 void dlv_sched_up(struct dlv_sched *s, struct dlv_place *p);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_retry.h"
+#include "delivery/dlv_sched.h"
 #include "delivery/dlv_send.h"
 #include "delivery/dlv_track.h"
 #include "mail/header.h"
@@ -23,7 +24,8 @@
 
 /*
  * The entries of one transaction must be the same after a crash, or remote
- * would not know it again: so only those of one attempt, in order.
+ * would not know it again: so only those of one attempt, in order.  What is too
+ * old is not tried again; but once it is, however late.
  */
 void
 dlv_send_choose(struct arena *a, const struct conf *conf,
@@ -40,7 +42,8 @@ dlv_send_choose(struct arena *a, const struct conf *conf,
 		const struct store_queued *q = &item->entries[i];
 		uint64_t what[3] = { h, q->id, q->attempts };
 
-		if (q->next_at > now || q->expires_at <= now ||
+		if (q->next_at > now ||
+		    (q->expires_at <= now && q->attempts > 0) ||
 		    (first != NULL && (q->attempts != first->attempts ||
 					  q->next_at != first->next_at)) ||
 		    !str_eq(dlv_plan_hop(a, conf, q), hop))
@@ -122,6 +125,30 @@ wants(const struct result *t, const struct dlv_entry *e, unsigned what)
 	return e->notify == 0 || (e->notify & what);
 }
 
+static struct str
+host_of(struct arena *a, const struct rem_outcome *out)
+{
+	if (out->ip.n == 0)
+		return out->host;
+	return str_fmt(a, "%.*s [%.*s]", STRF(out->host), STRF(out->ip));
+}
+
+void
+dlv_send_why(struct dlv_send *s, struct dlv_why *out)
+{
+	const struct rem_result *r = &s->out.to[0];
+
+	*out = (struct dlv_why){
+		.host = host_of(&s->a, &s->out),
+		.status = r->status,
+		.reply = str_sub(r->reply, 0, REASON_MAX),
+		.code = r->code,
+		.at = now_unix(),
+	};
+	if (out->host.n == 0)
+		out->host = s->hop;
+}
+
 static void
 one_result(
     struct result *t, const struct store_queued *q, const struct rem_result *r)
@@ -132,10 +159,7 @@ one_result(
 	if (dlv_entry_get(q->data, &e) != RC_OK)
 		e = (struct dlv_entry){ 0 };
 	e.hop = t->hop;
-	e.host = t->out->host;
-	if (t->out->ip.n > 0)
-		e.host = str_fmt(t->p->a, "%.*s [%.*s]", STRF(t->out->host),
-		    STRF(t->out->ip));
+	e.host = host_of(t->p->a, t->out);
 	e.status = r->status;
 	e.reply = r->reply;
 	e.code = r->code;

@@ -21,6 +21,7 @@
 #include "delivery/dlv_plan.h"
 
 struct dlv_job;
+struct dlv_why;
 
 struct dlv_send {
 	struct arena a;
@@ -71,6 +72,8 @@ MUST_CHECK bool dlv_send_begin(struct dlv *d, struct dlv_job *job,
     int64_t *out_again);
 /* After remote has answered, and again after each failed commit. */
 void dlv_send_commit(struct dlv_send *s);
+/* The outcome says that nobody was reached: why; as long as *s. */
+void dlv_send_why(struct dlv_send *s, struct dlv_why *out);
 void dlv_send_free(struct dlv_send **s);
 
 #endif

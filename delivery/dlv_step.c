@@ -10,6 +10,7 @@
 
 #define LOOK_AGAIN_S 10    /* the store gave no answer */
 #define DAMAGED_S    600   /* the item cannot be read */
+#define UNTRIED_S    30    /* its own try comes before it is given up */
 #define READ_MS      10000 /* the store, for one item */
 #define TRY_MS       30000 /* the directory, for all entries that are due */
 #define COMMIT_MS    30000
@@ -59,6 +60,7 @@ try_here(struct dlv *d, struct arena *a, const struct log *log,
 
 	rc = dlv_plan_init(
 	    &p, a, log, conf, item->from, STR(""), now, dlv_random());
+	p.places = d->queue;
 	if (rc == RC_OK)
 		rc = dlv_retry_plan(&p, d->dir, item, deadline_in(TRY_MS), &up);
 	conf_unref(&conf);
@@ -168,7 +170,8 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 		return;
 	rc = try_safely(d, &a, &log, &item, now);
 	out->again = rc == RC_OK;
-	out->next_at = rc == RC_OK    ? now
-		       : rc == RC_BAD ? now + DAMAGED_S
-				      : now + LOOK_AGAIN_S;
+	out->next_at = rc == RC_OK      ? now
+		       : rc == RC_BAD   ? now + DAMAGED_S
+		       : rc == RC_NOENT ? now + UNTRIED_S
+					: now + LOOK_AGAIN_S;
 }

@@ -192,9 +192,13 @@ explain_todo(struct buf *out, const struct mail_dsn_rcpt *r)
 			return put_wrapped(
 			    out, "    ", str_c(advice_for(r->status)));
 		return put_wrapped(out, "    ",
-		    STR("We have tried again and again and give up now. Check "
-			"the address; if it is right, send the message again "
-			"later, or reach the person in another way."));
+		    str_fmt(&a,
+			"%s. We give up now. Check the address; if it is "
+			"right, send the message again later, or reach the "
+			"person in another way.",
+			r->last_attempt > 0
+			    ? "We have tried again and again"
+			    : "It could not be delivered in the time allowed"));
 	case MAIL_DSN_DELAYED:
 		return put_wrapped(out, "    ",
 		    str_fmt(&a,

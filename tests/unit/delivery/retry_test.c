@@ -1,4 +1,6 @@
+#include "delivery/dlv_queue.h"
 #include "delivery/dlv_retry.h"
+#include "delivery/dlv_sched.h"
 #include "tests/unit/delivery/fake.h"
 
 #define NOW   1000000
@@ -10,7 +12,22 @@ struct test {
 	struct dlv_plan p;
 	struct dir_rcpt team[8];
 	struct store_queue_update up;
+	bool places; /* there is somebody to ask about them */
 };
+
+/* Every place is down. */
+enum rc
+dlv_queue_why(
+    struct dlv_queue *q, struct arena *a, struct str hop, struct dlv_why *out)
+{
+	(void)q;
+	(void)a;
+	*out = (struct dlv_why){ .host = hop,
+		.status = STR("4.4.1"),
+		.reply = STR("refused"),
+		.at = NOW - 5 };
+	return RC_OK;
+}
 
 /* An entry that is due. */
 static struct store_queued
@@ -51,6 +68,8 @@ try(struct test *t, struct store_queued *entries, size_t n)
 	assert_int_equal(dlv_plan_init(&t->p, &t->a, &fake_log, &fake_conf,
 			     item.from, STR(""), NOW, 3),
 	    RC_OK);
+	if (t->places)
+		t->p.places = (struct dlv_queue *)(void *)t;
 	assert_int_equal(
 	    dlv_retry_plan(&t->p, &t->dir, &item, deadline_in(60000), &t->up),
 	    RC_OK);
@@ -395,6 +414,54 @@ damaged_items_are_not_tried(void **state)
 	arena_free(&t.a);
 }
 
+/* What is known of the place counts if it is newer than the own try. */
+static void
+the_last_error_is_told(void **state)
+{
+	static const struct {
+		bool places;
+		uint32_t attempts;
+		int64_t tried_at;
+		const char *reply; /* NULL: it is not given up */
+	} rows[] = {
+		{ false, 0, 0, NULL },
+		{ true, 0, 0,
+		    "not tried, the last error of mx:x.example: "
+		    "refused" },
+		{ true, 1, NOW - 9,
+		    "not tried again, the last error of mx:x.example: "
+		    "refused" },
+		{ true, 1, NOW - 5, "own" },
+		{ false, 1, NOW - 9, "own" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct dlv_entry e = { .tried_at = rows[i].tried_at };
+		struct store_queued q =
+		    entry(1, "joe@x.example", DIR_ELSEWHERE, "");
+		struct test t;
+
+		begin(&t);
+		if (rows[i].attempts > 0)
+			e.reply = STR("own");
+		q.attempts = rows[i].attempts;
+		q.expires_at = NOW;
+		q.data = dlv_entry_put(&t.a, &e);
+		t.places = rows[i].places;
+		try(&t, &q, 1);
+		assert_int_equal(t.up.nset, rows[i].reply != NULL);
+		if (t.up.nset > 0) {
+			assert_int_equal(t.up.set[0].state, DLV_DONE);
+			assert_int_equal(
+			    dlv_entry_get(t.up.set[0].data, &e), RC_OK);
+			CHECK_STR(e.reply, str_c(rows[i].reply));
+			assert_int_equal(e.expired, 1);
+		}
+		arena_free(&t.a);
+	}
+}
+
 int
 main(void)
 {
@@ -410,6 +477,7 @@ main(void)
 		cmocka_unit_test(operation_ids_name_the_try),
 		cmocka_unit_test(crowded_queue_still_delivers_to_those_here),
 		cmocka_unit_test(damaged_items_are_not_tried),
+		cmocka_unit_test(the_last_error_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

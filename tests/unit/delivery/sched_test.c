@@ -5,6 +5,8 @@
 
 static const struct dlv_numbers one = { .ready = 1, .expires_at = DLV_NEVER };
 
+static const struct dlv_why why = { .reply = STR_INIT("refused") };
+
 static struct dlv_message *
 message(struct dlv_sched *s, const char *id, const char *hop, int64_t at)
 {
@@ -82,7 +84,7 @@ a_place_that_is_down_is_probed(void **state)
 	message(&s, "a2", "mx:a", 11);
 	message(&s, "a3", "mx:a", 12);
 	j = dlv_sched_next(&s, 10, &at);
-	dlv_sched_down(&s, j->place, 1000);
+	dlv_sched_down(&s, j->place, 1000, &why);
 	dlv_sched_done(&s, j, 11);
 	assert_null(dlv_sched_next(&s, 999, &at));
 	assert_int_equal(at, 1000);
@@ -162,7 +164,8 @@ a_clock_set_back_puts_nothing_off(void **state)
 	message(&s, "c1", "mx:c", t);
 	check_next(&s, t, "a1"); /* a place that was just served */
 	j = dlv_sched_next(&s, t, &at);
-	dlv_sched_down(&s, j->place, t + 80000); /* and one that is down */
+	dlv_sched_down(
+	    &s, j->place, t + 80000, &why); /* and one that is down */
 	dlv_sched_done(&s, j, t);
 	dlv_sched_want(&s, j->m, STR("mx:c"), t);
 	s.pause_until = t + 10000;

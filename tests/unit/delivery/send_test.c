@@ -361,6 +361,7 @@ too_old_is_given_up(void **state)
 		t.conf.queue_retry_min_s = 0; /* no grace */
 		q = message(&t, "a1", "later@example.net", &e);
 		q->state = rows[i].state;
+		q->attempts = 1;
 		q->expires_at = now_unix() - 1;
 		t.d.queue = dlv_queue_start(&t.d);
 		if (rows[i].gone) {
@@ -376,6 +377,65 @@ too_old_is_given_up(void **state)
 		assert_int_equal(t.rem.nsent, 0);
 		end(&t);
 	}
+}
+
+/* Too late or not: one try it gets. */
+static void
+nothing_is_given_up_untried(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.d.queue = dlv_queue_start(&t.d);
+	t.d.grace_ns = 0;
+	message(&t, "a1", "later@example.net", NULL)->expires_at =
+	    now_unix() - 1;
+	dlv_queue_poke(t.d.queue, STR("a1"));
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 1);
+	assert_int_equal(t.store.submits, 1);
+	assert_true(str_find(t.store.body, STR("smtp;451 4.3.0 Not now")) <
+		    t.store.body.n);
+	end(&t);
+}
+
+static bool
+one_left(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return t->store.submits == 1 && sum.messages == 1;
+}
+
+/* Where it cannot be tried the sender hears why. */
+static void
+a_dead_places_error_is_told(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "down@dead.example", NULL);
+	t.d.queue = dlv_queue_start(&t.d);
+	t.d.grace_ns = 0;
+	assert_true(becomes(&t, updated));
+	message(&t, "a2", "ok@dead.example", NULL)->expires_at = now_unix() - 1;
+	dlv_queue_poke(t.d.queue, STR("a2"));
+	assert_true(becomes(&t, one_left));
+	assert_int_equal(t.rem.nsent, 1);
+	assert_true(str_find(t.store.body, STR("5.4.7")) < t.store.body.n);
+	assert_true(str_find(t.store.body,
+			STR("x-gatepost;not tried, the last error of")) <
+		    t.store.body.n);
+	assert_true(str_find(t.store.body, STR("in the time allowed")) <
+		    t.store.body.n);
+	assert_true(
+	    str_find(t.store.body, STR("connection refused")) < t.store.body.n);
+	assert_true(
+	    str_find(t.store.body, STR("Last-Attempt")) == t.store.body.n);
+	end(&t);
 }
 
 /* A machine that was off for a week, or whose clock was wrong. */
@@ -645,6 +705,8 @@ main(void)
 		cmocka_unit_test(notices_are_signed),
 		cmocka_unit_test(a_failed_notice_goes_to_the_postmaster),
 		cmocka_unit_test(too_old_is_given_up),
+		cmocka_unit_test(nothing_is_given_up_untried),
+		cmocka_unit_test(a_dead_places_error_is_told),
 		cmocka_unit_test(what_is_too_old_at_a_start_is_tried_first),
 		cmocka_unit_test(the_sender_is_told_once_that_it_is_late),
 		cmocka_unit_test(no_answer_asks_again_under_the_same_id),
