@@ -40,18 +40,7 @@ dlv_put_submit(struct ipc_msg *m, const struct dlv_submit *in)
 		ipc_put_str(m, "envid", in->envid);
 	if (in->ret != REM_RET_NONE)
 		ipc_put_u64(m, "ret", in->ret);
-	if (in->fd >= 0)
-		ipc_put_fd(m, "body_fd", in->fd);
-	else
-		ipc_put_str(m, "body", in->inline_data);
-}
-
-static enum rc
-get_limited(struct ipc_in *in, const char *name, size_t max, struct str *out)
-{
-	enum rc rc = ipc_get_str(in, name, out);
-
-	return rc == RC_OK && out->n <= max ? RC_OK : RC_BAD;
+	ipc_put_body(m, in->fd, in->inline_data);
 }
 
 /* One line of printable ASCII, as it is handed on to other servers. */
@@ -79,8 +68,8 @@ get_rcpt(struct ipc_in *in, struct dlv_rcpt *out)
 {
 	uint64_t kind, notify = ipc_u64_or(in, "notify", 0);
 
-	if (get_limited(in, "address", MAIL_ADDR_TEXT_MAX, &out->address) ||
-	    get_limited(in, "dir_id", DIR_ID_LEN, &out->dir_id) ||
+	if (ipc_get_str_max(in, "address", MAIL_ADDR_TEXT_MAX, &out->address) ||
+	    ipc_get_str_max(in, "dir_id", DIR_ID_LEN, &out->dir_id) ||
 	    ipc_get_u64(in, "kind", &kind) != RC_OK)
 		return RC_BAD;
 	if (out->address.n == 0 || kind < DIR_USER || kind > DIR_ELSEWHERE)
@@ -116,35 +105,19 @@ get_rcpts(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 	return RC_OK;
 }
 
-static enum rc
-get_body(struct ipc_in *in, struct dlv_submit *out)
-{
-	enum rc rc = ipc_get_str(in, "body", &out->inline_data);
-
-	if (rc == RC_OK)
-		return out->inline_data.n <= DLV_INLINE_MAX &&
-			       out->inline_data.n == out->size
-			   ? RC_OK
-			   : RC_BAD;
-	if (ipc_get_fd(in, "body_fd", &out->fd) == RC_OK)
-		return RC_OK;
-	out->fd = -1;
-	return RC_BAD;
-}
-
 enum rc
 dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 {
 	uint64_t ret;
 
 	*out = (struct dlv_submit){ .fd = -1 };
-	if (get_limited(in, "id", DLV_SUBMIT_ID_LEN, &out->id) ||
-	    get_limited(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
-	    get_limited(in, "submitter", DIR_ID_LEN, &out->submitter) ||
-	    get_limited(in, "sid", DLV_SID_MAX, &out->sid) ||
-	    get_limited(in, "client_ip", DLV_IP_MAX, &out->client_ip) ||
-	    get_limited(in, "trace", DLV_TRACE_MAX, &out->trace) ||
-	    get_limited(in, "edits", DLV_EDITS_MAX, &out->edits) ||
+	if (ipc_get_str_max(in, "id", DLV_SUBMIT_ID_LEN, &out->id) ||
+	    ipc_get_str_max(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
+	    ipc_get_str_max(in, "submitter", DIR_ID_LEN, &out->submitter) ||
+	    ipc_get_str_max(in, "sid", DLV_SID_MAX, &out->sid) ||
+	    ipc_get_str_max(in, "client_ip", DLV_IP_MAX, &out->client_ip) ||
+	    ipc_get_str_max(in, "trace", DLV_TRACE_MAX, &out->trace) ||
+	    ipc_get_str_max(in, "edits", DLV_EDITS_MAX, &out->edits) ||
 	    ipc_get_u64(in, "size", &out->size) != RC_OK ||
 	    ipc_get_i64(in, "received_at", &out->received_at) != RC_OK)
 		return RC_BAD;
@@ -158,7 +131,9 @@ dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 	out->ret = (enum rem_ret)ret;
 	if (out->id.n != DLV_SUBMIT_ID_LEN || get_rcpts(in, a, out) != RC_OK)
 		return RC_BAD;
-	if (get_body(in, out) != RC_OK || ipc_in_done(in) != RC_OK) {
+	if (ipc_get_body(in, out->size, DLV_INLINE_MAX, &out->inline_data,
+		&out->fd) != RC_OK ||
+	    ipc_in_done(in) != RC_OK) {
 		fd_close(&out->fd);
 		return RC_BAD;
 	}
@@ -178,7 +153,7 @@ dlv_get_submitted(struct ipc_in *in, struct dlv_submitted *out)
 {
 	struct dlv_submitted got = { 0 };
 
-	if (get_limited(in, "queue_id", DLV_QUEUE_ID_MAX, &got.queue_id) ||
+	if (ipc_get_str_max(in, "queue_id", DLV_QUEUE_ID_MAX, &got.queue_id) ||
 	    ipc_get_u64(in, "delivered", &got.delivered) != RC_OK ||
 	    ipc_get_u64(in, "queued", &got.queued) != RC_OK ||
 	    ipc_in_done(in) != RC_OK)

@@ -28,18 +28,7 @@ rem_put_message(struct ipc_msg *m, const struct rem_message *in)
 	ipc_put_u64(m, "ret", in->ret);
 	ipc_put_str(m, "prefix", in->prefix);
 	ipc_put_u64(m, "size", in->size);
-	if (in->fd >= 0)
-		ipc_put_fd(m, "body_fd", in->fd);
-	else
-		ipc_put_str(m, "body", in->inline_data);
-}
-
-static enum rc
-get_limited(struct ipc_in *in, const char *name, size_t max, struct str *out)
-{
-	enum rc rc = ipc_get_str(in, name, out);
-
-	return rc == RC_OK && out->n <= max ? RC_OK : RC_BAD;
+	ipc_put_body(m, in->fd, in->inline_data);
 }
 
 static bool
@@ -55,8 +44,8 @@ get_rcpt(struct ipc_in *in, struct arena *a, struct rem_rcpt *out)
 {
 	uint64_t notify;
 
-	if (get_limited(in, "address", MAIL_ADDR_TEXT_MAX, &out->address) ||
-	    get_limited(in, "orcpt", REM_XTEXT_MAX, &out->orcpt) ||
+	if (ipc_get_str_max(in, "address", MAIL_ADDR_TEXT_MAX, &out->address) ||
+	    ipc_get_str_max(in, "orcpt", REM_XTEXT_MAX, &out->orcpt) ||
 	    ipc_get_u64(in, "notify", &notify) != RC_OK)
 		return RC_BAD;
 	if (notify > (REM_NOTIFY_NEVER | REM_NOTIFY_SUCCESS |
@@ -81,34 +70,18 @@ get_rcpts(struct ipc_in *in, struct arena *a, struct rem_message *out)
 	return n > 0 ? RC_OK : RC_BAD;
 }
 
-static enum rc
-get_body(struct ipc_in *in, struct rem_message *out)
-{
-	enum rc rc = ipc_get_str(in, "body", &out->inline_data);
-
-	if (rc == RC_OK)
-		return out->inline_data.n <= REM_INLINE_MAX &&
-			       out->inline_data.n == out->size
-			   ? RC_OK
-			   : RC_BAD;
-	if (ipc_get_fd(in, "body_fd", &out->fd) == RC_OK)
-		return RC_OK;
-	out->fd = -1;
-	return RC_BAD;
-}
-
 enum rc
 rem_get_message(struct ipc_in *in, struct arena *a, struct rem_message *out)
 {
 	uint64_t ret;
 
 	*out = (struct rem_message){ .fd = -1 };
-	if (get_limited(in, "id", REM_ID_MAX, &out->id) ||
-	    get_limited(in, "qid", REM_ID_MAX, &out->qid) ||
-	    get_limited(in, "hop", REM_HOP_MAX, &out->hop) ||
-	    get_limited(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
-	    get_limited(in, "envid", REM_XTEXT_MAX, &out->envid) ||
-	    get_limited(in, "prefix", REM_PREFIX_MAX, &out->prefix) ||
+	if (ipc_get_str_max(in, "id", REM_ID_MAX, &out->id) ||
+	    ipc_get_str_max(in, "qid", REM_ID_MAX, &out->qid) ||
+	    ipc_get_str_max(in, "hop", REM_HOP_MAX, &out->hop) ||
+	    ipc_get_str_max(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
+	    ipc_get_str_max(in, "envid", REM_XTEXT_MAX, &out->envid) ||
+	    ipc_get_str_max(in, "prefix", REM_PREFIX_MAX, &out->prefix) ||
 	    ipc_get_u64(in, "ret", &ret) != RC_OK || ret > REM_RET_HDRS ||
 	    ipc_get_u64(in, "size", &out->size) != RC_OK)
 		return RC_BAD;
@@ -116,7 +89,9 @@ rem_get_message(struct ipc_in *in, struct arena *a, struct rem_message *out)
 	if (out->id.n == 0 || get_rcpts(in, a, out) != RC_OK ||
 	    (out->from.n > 0 && !address_ok(a, out->from)))
 		return RC_BAD;
-	if (get_body(in, out) != RC_OK || ipc_in_done(in) != RC_OK) {
+	if (ipc_get_body(in, out->size, REM_INLINE_MAX, &out->inline_data,
+		&out->fd) != RC_OK ||
+	    ipc_in_done(in) != RC_OK) {
 		fd_close(&out->fd);
 		return RC_BAD;
 	}
@@ -152,8 +127,8 @@ get_result(struct ipc_in *in, struct rem_result *out)
 
 	if (ipc_get_u64(in, "rc", &rc) != RC_OK || rc > RC_TEMP ||
 	    ipc_get_u64(in, "code", &code) != RC_OK || code > 599 ||
-	    get_limited(in, "status", STATUS_MAX, &out->status) ||
-	    get_limited(in, "reply", REM_REPLY_MAX, &out->reply) ||
+	    ipc_get_str_max(in, "status", STATUS_MAX, &out->status) ||
+	    ipc_get_str_max(in, "reply", REM_REPLY_MAX, &out->reply) ||
 	    ipc_get_u64(in, "from_server", &from_server) != RC_OK ||
 	    ipc_get_u64(in, "dsn", &dsn) != RC_OK)
 		return RC_BAD;
@@ -173,9 +148,9 @@ rem_get_outcome(struct ipc_in *in, struct arena *a, struct rem_outcome *out)
 	size_t pos = 0;
 
 	got.to = arena_calloc(a, REM_RCPTS_MAX, sizeof(*got.to));
-	if (get_limited(in, "host", REM_HOP_MAX, &got.host) ||
-	    get_limited(in, "ip", REM_HOP_MAX, &got.ip) ||
-	    get_limited(in, "tls", TLS_MAX, &got.tls) ||
+	if (ipc_get_str_max(in, "host", REM_HOP_MAX, &got.host) ||
+	    ipc_get_str_max(in, "ip", REM_HOP_MAX, &got.ip) ||
+	    ipc_get_str_max(in, "tls", TLS_MAX, &got.tls) ||
 	    ipc_get_u64(in, "ms", &got.ms) != RC_OK ||
 	    ipc_get_u64(in, "hop_down", &down) != RC_OK)
 		return RC_BAD;

@@ -51,6 +51,8 @@ void ipc_put_u64(struct ipc_msg *m, const char *name, uint64_t v);
 void ipc_put_i64(struct ipc_msg *m, const char *name, int64_t v);
 /* fd is duplicated into the message. */
 void ipc_put_fd(struct ipc_msg *m, const char *name, int fd);
+/* A body: in a descriptor, or (fd -1) inline. */
+void ipc_put_body(struct ipc_msg *m, int fd, struct str inline_data);
 /* Everything put between begin and end belongs to the group. */
 size_t ipc_begin(struct ipc_msg *m, const char *name);
 void ipc_end(struct ipc_msg *m, size_t at);
@@ -74,6 +76,15 @@ MUST_CHECK enum rc ipc_get_i64(
     struct ipc_in *in, const char *name, int64_t *out);
 /* The descriptor now belongs to the caller. */
 MUST_CHECK enum rc ipc_get_fd(struct ipc_in *in, const char *name, int *out);
+/* RC_BAD if it is missing or longer than max. */
+MUST_CHECK enum rc ipc_get_str_max(
+    struct ipc_in *in, const char *name, size_t max, struct str *out);
+/*
+ * A body of `size` bytes: inline, at most max of them, or in a descriptor,
+ * which then belongs to the caller (else *out_fd is -1).
+ */
+MUST_CHECK enum rc ipc_get_body(struct ipc_in *in, uint64_t size, size_t max,
+    struct str *out_inline, int *out_fd);
 /* As above with a value for "absent"; never fail. */
 struct str ipc_str_or(struct ipc_in *in, const char *name, struct str other);
 uint64_t ipc_u64_or(struct ipc_in *in, const char *name, uint64_t other);

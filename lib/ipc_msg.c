@@ -132,6 +132,15 @@ ipc_put_fd(struct ipc_msg *m, const char *name, int fd)
 	m->fds[m->nfds++] = copy;
 }
 
+void
+ipc_put_body(struct ipc_msg *m, int fd, struct str inline_data)
+{
+	if (fd >= 0)
+		ipc_put_fd(m, "body_fd", fd);
+	else
+		ipc_put_str(m, "body", inline_data);
+}
+
 size_t
 ipc_begin(struct ipc_msg *m, const char *name)
 {
@@ -249,6 +258,26 @@ ipc_get_fd(struct ipc_in *in, const char *name, int *out)
 	} while (i >= in->m->nfds || in->m->fds[i] < 0);
 	*out = take(&in->m->fds[i]);
 	return RC_OK;
+}
+
+enum rc
+ipc_get_str_max(
+    struct ipc_in *in, const char *name, size_t max, struct str *out)
+{
+	enum rc rc = ipc_get_str(in, name, out);
+
+	return rc == RC_OK && out->n <= max ? RC_OK : RC_BAD;
+}
+
+enum rc
+ipc_get_body(struct ipc_in *in, uint64_t size, size_t max,
+    struct str *out_inline, int *out_fd)
+{
+	*out_fd = -1;
+	if (ipc_get_str(in, "body", out_inline) == RC_OK)
+		return out_inline->n <= max && out_inline->n == size ? RC_OK
+								     : RC_BAD;
+	return ipc_get_fd(in, "body_fd", out_fd) == RC_OK ? RC_OK : RC_BAD;
 }
 
 struct str

@@ -20,18 +20,7 @@ pol_put_check(struct ipc_msg *m, const struct pol_check *in)
 		ipc_put_str(m, "rcpt", in->rcpt[i]);
 	ipc_put_u64(m, "size", in->size);
 	ipc_put_i64(m, "received_at", in->received_at);
-	if (in->fd >= 0)
-		ipc_put_fd(m, "body_fd", in->fd);
-	else
-		ipc_put_str(m, "body", in->inline_data);
-}
-
-static enum rc
-get_limited(struct ipc_in *in, const char *name, size_t max, struct str *out)
-{
-	enum rc rc = ipc_get_str(in, name, out);
-
-	return rc == RC_OK && out->n <= max ? RC_OK : RC_BAD;
+	ipc_put_body(m, in->fd, in->inline_data);
 }
 
 static enum rc
@@ -55,34 +44,22 @@ get_rcpts(struct ipc_in *in, struct arena *a, struct pol_check *out)
 	return RC_OK;
 }
 
-static enum rc
-get_body(struct ipc_in *in, struct pol_check *out)
-{
-	if (ipc_get_str(in, "body", &out->inline_data) == RC_OK)
-		return out->inline_data.n <= POL_INLINE_MAX &&
-			       out->inline_data.n == out->size
-			   ? RC_OK
-			   : RC_BAD;
-	if (ipc_get_fd(in, "body_fd", &out->fd) == RC_OK)
-		return RC_OK;
-	out->fd = -1;
-	return RC_BAD;
-}
-
 enum rc
 pol_get_check(struct ipc_in *in, struct arena *a, struct pol_check *out)
 {
 	*out = (struct pol_check){ .fd = -1 };
-	if (get_limited(in, "sid", POL_SID_MAX, &out->sid) ||
-	    get_limited(in, "client_ip", POL_IP_MAX, &out->client_ip) ||
-	    get_limited(in, "helo", POL_HELO_MAX, &out->helo) ||
-	    get_limited(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
-	    get_limited(in, "submitter", POL_ID_MAX, &out->submitter) ||
+	if (ipc_get_str_max(in, "sid", POL_SID_MAX, &out->sid) ||
+	    ipc_get_str_max(in, "client_ip", POL_IP_MAX, &out->client_ip) ||
+	    ipc_get_str_max(in, "helo", POL_HELO_MAX, &out->helo) ||
+	    ipc_get_str_max(in, "from", MAIL_ADDR_TEXT_MAX, &out->from) ||
+	    ipc_get_str_max(in, "submitter", POL_ID_MAX, &out->submitter) ||
 	    ipc_get_u64(in, "size", &out->size) != RC_OK ||
 	    ipc_get_i64(in, "received_at", &out->received_at) != RC_OK ||
 	    get_rcpts(in, a, out) != RC_OK)
 		return RC_BAD;
-	if (get_body(in, out) != RC_OK || ipc_in_done(in) != RC_OK) {
+	if (ipc_get_body(in, out->size, POL_INLINE_MAX, &out->inline_data,
+		&out->fd) != RC_OK ||
+	    ipc_in_done(in) != RC_OK) {
 		fd_close(&out->fd);
 		return RC_BAD;
 	}
@@ -187,13 +164,13 @@ pol_get_verdict(
 
 	if (ipc_get_u64(in, "action", &action) != RC_OK ||
 	    action < POL_ACCEPT || action > POL_DISCARD ||
-	    get_limited(in, "status", POL_TEXT_MAX, &v.status) ||
-	    get_limited(in, "text", POL_TEXT_MAX, &v.text) ||
-	    get_limited(in, "why", POL_TEXT_MAX, &v.why) ||
-	    get_limited(in, "edits", POL_EDITS_MAX, &v.edits) ||
-	    get_limited(in, "spf", POL_TEXT_MAX, &v.spf) ||
-	    get_limited(in, "dkim", POL_TEXT_MAX, &v.dkim) ||
-	    get_limited(in, "dmarc", POL_TEXT_MAX, &v.dmarc) ||
+	    ipc_get_str_max(in, "status", POL_TEXT_MAX, &v.status) ||
+	    ipc_get_str_max(in, "text", POL_TEXT_MAX, &v.text) ||
+	    ipc_get_str_max(in, "why", POL_TEXT_MAX, &v.why) ||
+	    ipc_get_str_max(in, "edits", POL_EDITS_MAX, &v.edits) ||
+	    ipc_get_str_max(in, "spf", POL_TEXT_MAX, &v.spf) ||
+	    ipc_get_str_max(in, "dkim", POL_TEXT_MAX, &v.dkim) ||
+	    ipc_get_str_max(in, "dmarc", POL_TEXT_MAX, &v.dmarc) ||
 	    get_cuts(in, a, size, &v) != RC_OK || ipc_in_done(in) != RC_OK)
 		return RC_BAD;
 	v.action = (enum pol_action)action;

@@ -111,6 +111,49 @@ descriptors_travel_and_are_owned(void **state)
 	assert_true(fcntl(one, F_GETFD) & FD_CLOEXEC);
 }
 
+/* Inline it has its size and fits; in a descriptor it is the caller's. */
+static void
+bodies_are_inline_or_in_a_descriptor(void **state)
+{
+	static const struct {
+		uint64_t size;
+		size_t max;
+		enum rc rc;
+	} rows[] = {
+		{ 4, 4, RC_OK },
+		{ 5, 9, RC_BAD },
+		{ 3, 9, RC_BAD },
+		{ 4, 3, RC_BAD },
+	};
+	struct ipc_in in;
+	struct str text;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_MSG m;
+
+		ipc_msg_init(&m, 1);
+		ipc_put_body(&m, -1, STR("body"));
+		ipc_in_init(&in, &m);
+		fd = 5;
+		assert_rc(
+		    ipc_get_body(&in, rows[i].size, rows[i].max, &text, &fd),
+		    rows[i].rc);
+		assert_int_equal(fd, -1);
+		assert_str(text, "body");
+		assert_rc(ipc_get_str_max(&in, "body", rows[i].max, &text),
+		    rows[i].max >= 4 ? RC_OK : RC_BAD);
+		assert_rc(ipc_get_str_max(&in, "none", 9, &text), RC_BAD);
+	}
+	AUTO_MSG none;
+
+	ipc_msg_init(&none, 1);
+	ipc_in_init(&in, &none);
+	assert_rc(ipc_get_body(&in, 0, 9, &text, &fd), RC_BAD);
+	assert_int_equal(fd, -1);
+}
+
 static void
 what_does_not_fit_is_refused_at_the_send(void **state)
 {
@@ -325,6 +368,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(fields_survive_the_way),
 		T(descriptors_travel_and_are_owned),
+		T(bodies_are_inline_or_in_a_descriptor),
 		T(what_does_not_fit_is_refused_at_the_send),
 		T(malformed_frames_are_bad),
 		T(groups_nest_four_deep_and_no_deeper),
