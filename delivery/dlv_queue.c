@@ -7,6 +7,11 @@
  * the last entry: what the store says is what is scheduled.  A new message is
  * sent with what was committed (dlv_fresh.h) or else with what was read,
  * without reading it twice.
+ *
+ * A thread is woken only when there is something for it, and after the lock
+ * was given away: one that wakes up under the lock sleeps again at once, which
+ * is four system calls for nothing.  An outcome that needs nothing to be read
+ * is committed by the thread that brings it.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -48,7 +53,20 @@ struct dlv_queue {
 	struct dlv_fresh *fresh;   /* to be sent for the first time */
 	int64_t clocks_apart;      /* unix and monotonic, ms */
 	unsigned mute;             /* times in a row that remote said nothing */
+	_Atomic unsigned leaving;  /* they still wake somebody */
 };
+
+/* Give the lock away, and wake a thread. */
+static void
+leave(struct dlv_queue *q, bool wake)
+{
+	q->leaving += wake;
+	pthread_mutex_unlock(&q->lock);
+	if (!wake)
+		return;
+	pthread_cond_signal(&q->changed);
+	q->leaving--;
+}
 
 void
 dlv_queue_poke(struct dlv_queue *q, struct str message_id)
@@ -62,8 +80,7 @@ dlv_queue_poke(struct dlv_queue *q, struct str message_id)
 	if (m == NULL)
 		m = dlv_sched_add(&q->sched, message_id);
 	dlv_sched_look(&q->sched, m);
-	pthread_cond_signal(&q->changed);
-	pthread_mutex_unlock(&q->lock);
+	leave(q, true);
 }
 
 void
@@ -71,8 +88,7 @@ dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f)
 {
 	pthread_mutex_lock(&q->lock);
 	DL_APPEND(q->fresh, f);
-	pthread_cond_signal(&q->changed);
-	pthread_mutex_unlock(&q->lock);
+	leave(q, true);
 }
 
 static void
@@ -254,20 +270,27 @@ reload(struct dlv_queue *q)
 	q->reload_wait = RELOAD_MIN_S;
 }
 
-/* After a job or a look: what next?  With the lock. */
-static void
-settle(struct dlv_queue *q, struct dlv_message *m, bool gone)
+/* After a job or a look: what next?  With the lock.  True: it is to be read. */
+static bool
+next_step(struct dlv_queue *q, struct dlv_message *m, bool gone)
 {
 	if (m->looking || m->listed) {
 		m->changed = true;
-		return;
+		return false;
 	}
 	if (gone && !m->changed && !m->here && m->running == 0) {
 		dlv_sched_forget(&q->sched, m);
-		return;
+		return false;
 	}
 	dlv_sched_look(&q->sched, m);
-	pthread_cond_signal(&q->changed);
+	return true;
+}
+
+static void
+settle(struct dlv_queue *q, struct dlv_message *m, bool gone)
+{
+	if (next_step(q, m, gone))
+		pthread_cond_signal(&q->changed);
 }
 
 /* A job of this message that can start with what was just read. */
@@ -389,13 +412,38 @@ work_here(struct dlv_queue *q, struct dlv_job *j)
 	dlv_sched_resume(&q->sched, m, now_unix_ms());
 }
 
+/*
+ * Who has changed the message meant what is there now; a look that has come in
+ * between clears `changed`, and the count stays.  With the lock.
+ */
+static void
+note_pokes(struct dlv_send *s)
+{
+	s->refresh = s->refresh || s->job->pokes != s->job->m->pokes;
+}
+
+void
+dlv_queue_answered(struct dlv_queue *q, struct dlv_send *s)
+{
+	bool later;
+
+	pthread_mutex_lock(&q->lock);
+	if (s->rc == RC_OK)
+		note_pokes(s);
+	later = s->rc != RC_OK || s->refresh || q->stop;
+	if (later)
+		DL_APPEND(q->outcomes, s);
+	leave(q, later);
+	if (!later)
+		dlv_send_commit(s);
+}
+
 void
 dlv_queue_sent(struct dlv_queue *q, struct dlv_send *s)
 {
 	pthread_mutex_lock(&q->lock);
 	DL_APPEND(q->outcomes, s);
-	pthread_cond_signal(&q->changed);
-	pthread_mutex_unlock(&q->lock);
+	leave(q, true);
 }
 
 /* Remote said nothing: nobody else is sent to it for a moment. */
@@ -437,13 +485,15 @@ dlv_queue_finish(struct dlv_queue *q, struct dlv_send *s)
 {
 	struct dlv_job *j = s->job;
 	struct dlv_message *m = j->m;
+	int64_t next;
+	bool look;
 
 	pthread_mutex_lock(&q->lock);
+	next = dlv_sched_at(&q->sched);
 	note_place(q, s);
 	dlv_sched_done(&q->sched, j, now_unix_ms());
-	settle(q, m, s->all_gone);
-	pthread_cond_signal(&q->changed);
-	pthread_mutex_unlock(&q->lock);
+	look = next_step(q, m, s->all_gone);
+	leave(q, look || dlv_sched_at(&q->sched) < next);
 	dlv_send_free(&s);
 }
 
@@ -455,11 +505,7 @@ take_up(struct dlv_queue *q, struct dlv_send *s)
 
 	DL_DELETE(q->outcomes, s);
 	if (s->rc == RC_OK) {
-		/*
-		 * Who has changed it meant what is there now; a look that has
-		 * come in between clears `changed`, and the count stays.
-		 */
-		s->refresh = s->refresh || s->job->pokes != m->pokes;
+		note_pokes(s);
 		pthread_mutex_unlock(&q->lock);
 		dlv_send_commit(s);
 		pthread_mutex_lock(&q->lock);
@@ -648,6 +694,8 @@ dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 	}
 	sending = q->sched.running > 0;
 	pthread_mutex_unlock(&q->lock);
+	while (q->leaving > 0)
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 	if (sending)
 		return false;
 	*qp = NULL;

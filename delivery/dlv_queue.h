@@ -48,7 +48,11 @@ MUST_CHECK enum rc dlv_queue_why(
 /* RC_TEMP when n more entries do not fit. */
 MUST_CHECK enum rc dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n);
 
-/* For dlv_send: it is to be taken up (at s->at); it is over, and freed. */
+/*
+ * For dlv_send: remote has answered, and it is committed now unless something
+ * has to be read first; it is to be taken up (at s->at); it is over, and freed.
+ */
+void dlv_queue_answered(struct dlv_queue *q, struct dlv_send *s);
 void dlv_queue_sent(struct dlv_queue *q, struct dlv_send *s);
 void dlv_queue_finish(struct dlv_queue *q, struct dlv_send *s);
 

@@ -322,11 +322,21 @@ tick(struct dlv_sched *s, int64_t now)
 	s->pause_until += by;
 }
 
+int64_t
+dlv_sched_at(const struct dlv_sched *s)
+{
+	int64_t at = dlv_heap_at(&s->places);
+
+	at = s->running >= s->cap ? DLV_NEVER
+	     : at == DLV_NEVER    ? at
+				  : MAX(at, s->pause_until);
+	return MIN(at, s->house->node.at);
+}
+
 struct dlv_job *
 dlv_sched_next(struct dlv_sched *s, int64_t now, int64_t *out_at)
 {
 	struct dlv_job *j = NULL;
-	int64_t at;
 
 	tick(s, now);
 	s->house_turn = !s->house_turn;
@@ -336,14 +346,9 @@ dlv_sched_next(struct dlv_sched *s, int64_t now, int64_t *out_at)
 		j = next_elsewhere(s, now);
 	if (j == NULL)
 		j = claim_of(s, s->house, now);
-	if (j != NULL)
-		return j;
-	at = dlv_heap_at(&s->places);
-	at = s->running >= s->cap ? DLV_NEVER
-	     : at == DLV_NEVER    ? at
-				  : MAX(at, s->pause_until);
-	*out_at = MIN(at, s->house->node.at);
-	return NULL;
+	if (j == NULL)
+		*out_at = dlv_sched_at(s);
+	return j;
 }
 
 struct dlv_job *

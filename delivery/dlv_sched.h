@@ -124,6 +124,8 @@ void dlv_sched_end(struct dlv_sched *s, struct dlv_message *m);
  */
 struct dlv_job *dlv_sched_next(
     struct dlv_sched *s, int64_t now, int64_t *out_at);
+/* When that may be, as far as is known now. */
+int64_t dlv_sched_at(const struct dlv_sched *s);
 /* One of this message for another place, if it may run now. */
 struct dlv_job *dlv_sched_take(
     struct dlv_sched *s, struct dlv_message *m, int64_t now);

@@ -294,7 +294,7 @@ odd_outcome(struct dlv_send *s)
 		};
 }
 
-/* On the client's thread: note it, wake a worker. */
+/* On the client's thread. */
 static void
 on_outcome(void *arg, enum rc rc, const struct rem_outcome *out)
 {
@@ -306,7 +306,7 @@ on_outcome(void *arg, enum rc rc, const struct rem_outcome *out)
 		copy_outcome(s, out);
 	else if (rc != RC_TEMP)
 		odd_outcome(s);
-	dlv_queue_sent(s->d->queue, s);
+	dlv_queue_answered(s->d->queue, s);
 }
 
 static void
@@ -489,7 +489,8 @@ dlv_send_commit(struct dlv_send *s)
 	}
 	conf = dlv_conf(s->d);
 	p.conf = conf;
-	p.jitter = dlv_random();
+	/* As good as random: it names message, entries and attempt. */
+	p.jitter = (uint32_t)str_hash(s->id);
 	up = dlv_send_result(&p, &item, s->q, s->n, s->hop, &s->out);
 	conf_unref(&conf);
 	s->all_gone = up.nremove == item.nentries;

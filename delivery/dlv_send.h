@@ -3,8 +3,9 @@
  *
  * The message is read, handed to the remote process under an id that names
  * message, entries and attempt, and what became of each recipient is committed.
- * Nothing waits in a thread: the queue's workers begin it, take it up again
- * when remote has answered, and end it when the store has.
+ * Nothing waits in a thread: the queue's workers begin it, remote's answer is
+ * committed on the thread that brings it (a worker does it if the entries have
+ * to be read again), and it ends when the store has answered.
  *
  * The id is the same for the same try, whoever makes it: after a death of this
  * process remote gives the first result instead of sending again.
@@ -70,7 +71,10 @@ MUST_CHECK bool dlv_send_begin(struct dlv *d, struct dlv_job *job,
     struct str message_id, struct str hop, struct arena *a,
     const struct store_queue_item *item, struct dlv_fresh *fresh,
     int64_t *out_again);
-/* After remote has answered, and again after each failed commit. */
+/*
+ * After remote has answered, and again after each failed commit.  Blocks only
+ * if s->refresh.
+ */
 void dlv_send_commit(struct dlv_send *s);
 /* The outcome says that nobody was reached: why; as long as *s. */
 void dlv_send_why(struct dlv_send *s, struct dlv_why *out);
