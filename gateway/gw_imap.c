@@ -381,7 +381,8 @@ frame(void *session, struct str in)
 	if (s->mode == GI_LITERAL || s->mode == GI_DISCARD)
 		return (size_t)MIN(in.n, s->left);
 	lf = str_chr(in, '\n');
-	max = gw_imap_secure(s) ? GW_IMAP_LINE_MAX : GW_IMAP_COMMAND_MAX;
+	max =
+	    gw_login_secure(&s->login) ? GW_IMAP_LINE_MAX : GW_IMAP_COMMAND_MAX;
 	if (lf < in.n && lf < max)
 		return lf + 1;
 	return in.n >= max ? max : 0;
@@ -394,7 +395,7 @@ quick(void *session, const struct netd_unit *u)
 	const struct gw_imap *s = session;
 
 	return u->kind == UNIT_WAKE ||
-	       (u->kind == UNIT_OPEN && !gw_imap_secure(s));
+	       (u->kind == UNIT_OPEN && !gw_login_secure(&s->login));
 }
 
 static void *
@@ -407,6 +408,15 @@ session_open(void *ctx, struct netd_conn *c)
 	s->conf = gw_conf(gw);
 	s->c = c;
 	s->log = netd_log(c);
+	s->login = (struct gw_login){ .gw = gw,
+		.conf = s->conf,
+		.c = c,
+		.log = s->log,
+		.unit = &s->unit,
+		.seat = &s->seat,
+		.service = "imap",
+		.has_login = true,
+		.ticket = true };
 	s->until = deadline_in(GW_IMAP_LOGIN_S * 1000).at_ns;
 	netd_set_timeout(c, GW_IMAP_LOGIN_S * 1000);
 	return s;
@@ -421,7 +431,7 @@ session_close(void *session)
 	gw_imap_sasl_reset(s);
 	cmd_drop(s);
 	arena_free(&s->unit);
-	arena_free(&s->login);
+	arena_free(&s->login.a);
 	conf_unref(&s->conf);
 	xfree(s);
 }

@@ -5,9 +5,9 @@
 #ifndef GW_IMAP_SESSION_H
 #define GW_IMAP_SESSION_H
 
-#include "gateway/gw_guard.h"
 #include "gateway/gw_imap.h"
 #include "gateway/gw_imap_parse.h"
+#include "gateway/gw_login.h"
 
 /* What the next bytes of the client are. */
 enum gw_imap_mode {
@@ -15,15 +15,6 @@ enum gw_imap_mode {
 	GI_LITERAL, /* `left` bytes of the command */
 	GI_DISCARD, /* `left` bytes of a literal that was refused */
 	GI_SASL,    /* a line that answers a challenge */
-};
-
-enum gw_imap_sasl {
-	GI_NONE,
-	GI_PLAIN,
-	GI_USER, /* LOGIN: the name */
-	GI_PASS, /* LOGIN: the password */
-	GI_STEP, /* run by the directory */
-	GI_LAST, /* done; the client acknowledges the last challenge */
 };
 
 struct gw_imap {
@@ -36,10 +27,9 @@ struct gw_imap {
 	/* A command that came with literals; holds passwords. */
 	char *cmd;
 	size_t cmd_n, cmd_size;
-	struct arena unit;  /* reset after each unit */
-	struct arena login; /* what an exchange has to remember */
-	enum gw_imap_sasl sasl;
-	struct str tag, mech, user, handle, ticket, account;
+	struct arena unit; /* reset after each unit */
+	struct gw_login login;
+	struct str tag;   /* of AUTHENTICATE */
 	struct str later; /* a reply that is held back */
 	unsigned errors, failures;
 	struct gw_guard_seat seat;
@@ -53,7 +43,6 @@ enum next gw_imap_bye(struct gw_imap *s, const char *text);
 
 /* gw_imap_auth.c */
 struct str gw_imap_capabilities(struct gw_imap *s);
-bool gw_imap_secure(const struct gw_imap *s);
 enum next gw_imap_login(
     struct gw_imap *s, struct str tag, struct gw_imap_in *in);
 enum next gw_imap_authenticate(

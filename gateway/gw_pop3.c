@@ -57,7 +57,7 @@ gw_pop3_err(struct gw_pop3 *s, const char *text)
 static enum next
 on_capa(struct gw_pop3 *s, struct str arg)
 {
-	struct str mechs = gw_pop3_mechs(s);
+	struct str mechs = gw_login_mechs(&s->login);
 	struct str text = STR("+OK Capabilities follow\r\n"
 			      "TOP\r\nUIDL\r\nRESP-CODES\r\n"
 			      "AUTH-RESP-CODE\r\nPIPELINING\r\n"
@@ -131,7 +131,7 @@ on_line(struct gw_pop3 *s, struct str unit)
 	if (unit.n < 2 || unit.p[unit.n - 2] != '\r' ||
 	    str_chr(line, '\r') < line.n)
 		return refuse_line(s, "Lines end in CRLF and nothing else");
-	if (s->sasl != GP_NONE)
+	if (s->login.state != GW_LOGIN_NONE)
 		return gw_pop3_sasl_line(s, line);
 	if (str_chr(line, '\0') < line.n)
 		return refuse_line(s, "NUL in command");
@@ -215,7 +215,8 @@ frame(void *session, struct str in)
 
 	/* RFC 5034 section 4 has long initial responses in a line of their
 	 * own; not all clients do. */
-	if (s->sasl != GP_NONE || str_has_iprefix(in, STR("AUTH ")))
+	if (s->login.state != GW_LOGIN_NONE ||
+	    str_has_iprefix(in, STR("AUTH ")))
 		max = GW_SASL_MAX + 64;
 	if (lf < in.n && lf < max)
 		return lf + 1;
@@ -239,6 +240,14 @@ session_open(void *ctx, struct netd_conn *c)
 	s->conf = gw_conf(gw);
 	s->c = c;
 	s->log = netd_log(c);
+	s->login = (struct gw_login){ .gw = gw,
+		.conf = s->conf,
+		.c = c,
+		.log = s->log,
+		.unit = &s->unit,
+		.seat = &s->seat,
+		.service = "pop",
+		.ticket = true };
 	s->until = deadline_in(GW_POP3_LOGIN_S * 1000).at_ns;
 	netd_set_timeout(c, GW_POP3_LOGIN_S * 1000);
 	return s;

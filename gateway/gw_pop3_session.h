@@ -5,26 +5,17 @@
 #ifndef GW_POP3_SESSION_H
 #define GW_POP3_SESSION_H
 
-#include "gateway/gw_guard.h"
+#include "gateway/gw_login.h"
 #include "gateway/gw_pop3.h"
-
-enum gw_pop3_sasl {
-	GP_NONE,
-	GP_PLAIN,
-	GP_STEP, /* run by the directory */
-	GP_LAST, /* done; the client acknowledges the last challenge */
-};
 
 struct gw_pop3 {
 	struct gw *gw;
 	const struct conf *conf;
 	struct netd_conn *c;
 	const struct log *log;
-	struct arena unit;  /* reset after each unit */
-	struct arena login; /* what an exchange has to remember */
-	struct str name;    /* of USER; n is 0: none */
-	enum gw_pop3_sasl sasl;
-	struct str mech, user, handle, ticket, account;
+	struct arena unit; /* reset after each unit */
+	struct gw_login login;
+	struct str name;  /* of USER; n is 0: none */
 	struct str later; /* a reply that is held back */
 	unsigned errors, failures;
 	struct gw_guard_seat seat;
@@ -36,9 +27,6 @@ enum next gw_pop3_ok(struct gw_pop3 *s, const char *text);
 enum next gw_pop3_err(struct gw_pop3 *s, const char *text);
 
 /* gw_pop3_auth.c */
-bool gw_pop3_secure(const struct gw_pop3 *s);
-/* "PLAIN GSSAPI": for CAPA. */
-struct str gw_pop3_mechs(struct gw_pop3 *s);
 enum next gw_pop3_user(struct gw_pop3 *s, struct str arg);
 enum next gw_pop3_pass(struct gw_pop3 *s, struct str arg);
 enum next gw_pop3_auth(struct gw_pop3 *s, struct str arg);

@@ -6,7 +6,7 @@
 #define GW_SESSION_H
 
 #include "gateway/gw_body.h"
-#include "gateway/gw_guard.h"
+#include "gateway/gw_login.h"
 #include "gateway/gw_smtp.h"
 #include "mail/addr.h"
 #include "mail/dot.h"
@@ -85,15 +85,6 @@ struct gw_tx {
 	struct deadline dl;
 };
 
-enum gw_auth_state {
-	AUTH_NONE,
-	AUTH_PLAIN,
-	AUTH_USER,
-	AUTH_PASS,
-	AUTH_SASL,
-	AUTH_LAST, /* succeeded; the client has yet to take the last message */
-};
-
 /* An answer of delivery that may outlive its session. */
 struct gw_pending;
 /* The same of policy. */
@@ -122,9 +113,7 @@ struct gw_smtp {
 	struct dir_account account;
 	struct gw_guard_seat seat;
 	bool authenticated;
-	enum gw_auth_state auth;
-	struct arena auth_a;
-	struct str auth_user, auth_handle, auth_mech;
+	struct gw_login auth;
 	struct arena unit; /* reset after each unit */
 	struct gw_tx tx;
 	struct gw_pending *pending;

@@ -592,6 +592,14 @@ session_open(void *ctx, struct netd_conn *c)
 	s->conf = gw_conf(gw);
 	s->c = c;
 	s->log = netd_log(c);
+	s->auth = (struct gw_login){ .gw = gw,
+		.conf = s->conf,
+		.c = c,
+		.log = s->log,
+		.unit = &s->unit,
+		.seat = &s->seat,
+		.service = "smtp",
+		.has_login = true };
 	s->lmtp = netd_tag(c) == GW_LMTP;
 	s->submission = netd_tag(c) != GW_MX && !s->lmtp;
 	s->site = gw_site(gw);
@@ -618,7 +626,6 @@ session_close(void *session)
 	arena_free(&s->tx.a);
 	arena_free(&s->a);
 	arena_free(&s->login);
-	arena_free(&s->auth_a);
 	arena_free(&s->unit);
 	conf_unref(&s->conf);
 	gw_site_unref(&s->site);

@@ -3,6 +3,7 @@ libgw_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
 libgw_a_SOURCES = \
 	%D%/gw.h %D%/gw.c \
 	%D%/gw_body.h %D%/gw_body.c \
+	%D%/gw_login.h %D%/gw_login.c \
 	%D%/gw_mechs.h %D%/gw_mechs.c \
 	%D%/gw_sasl.h %D%/gw_sasl.c \
 	%D%/gw_tls.h %D%/gw_tls.c \
