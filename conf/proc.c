@@ -409,3 +409,20 @@ proc_check_line(struct ipc_msg *out, enum proc_grade grade, struct str tried,
 	ipc_put_str(out, "todo", todo);
 	ipc_end(out, at);
 }
+
+void
+proc_check_spool(struct ipc_msg *out, const char *who, const char *dir)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_FD fd = fd_spool(dir);
+	struct str tried = str_fmt(&a, "%s a spool file in %s", who, dir);
+	char why[128];
+
+	if (fd >= 0)
+		proc_check_line(out, PROC_GOOD, tried, STR("it can"), STR(""));
+	else
+		proc_check_line(out, PROC_FAIL, tried,
+		    str_c(strerror_r(errno, why, sizeof(why))),
+		    STR("the directory must exist, belong to this user, and "
+			"be on a file system with O_TMPFILE"));
+}

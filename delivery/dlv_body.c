@@ -106,9 +106,8 @@ open_place(struct dlv *d, struct dlv_body *b, bool *out_memory)
 	int fd;
 
 	*out_memory = b->size <= DLV_BODY_MEMFD && budget_take(d, b, b->size);
-	fd = *out_memory
-		 ? memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-		 : open(d->spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd = *out_memory ? memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+			 : fd_spool(d->spool_dir);
 	if (fd < 0)
 		log_error(d->log, "body.open",
 		    KVC("where", *out_memory ? "memory" : d->spool_dir),

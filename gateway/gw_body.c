@@ -46,7 +46,7 @@ budget_take(struct gw_body *b, uint64_t n)
 static int
 spool_open(struct gw_body *b)
 {
-	int fd = open(b->gw->spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = fd_spool(b->gw->spool_dir);
 
 	if (fd < 0)
 		log_error(&b->gw->log, "spool.open",

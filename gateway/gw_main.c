@@ -3,8 +3,6 @@
  * access submission and the logins of IMAP and POP3.  It can open no mailbox
  * and holds no directory password; all it may write is unnamed spool files.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,20 +93,8 @@ static void
 on_check(void *ctx, struct ipc_msg *out)
 {
 	struct main *m = ctx;
-	AUTO_ARENA a = { 0 };
-	AUTO_FD fd =
-	    open(m->gw.spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct str tried =
-	    str_fmt(&a, "make a spool file in %s", m->gw.spool_dir);
-	char why[128];
 
-	if (fd >= 0)
-		proc_check_line(out, PROC_GOOD, tried, STR("it can"), STR(""));
-	else
-		proc_check_line(out, PROC_FAIL, tried,
-		    str_c(strerror_r(errno, why, sizeof(why))),
-		    STR("the directory must exist, belong to this user, and "
-			"be on a file system with O_TMPFILE"));
+	proc_check_spool(out, "make", m->gw.spool_dir);
 	gw_size_check(&m->gw, !m->mx, out);
 }
 

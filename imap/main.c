@@ -3,8 +3,6 @@
  * sees clients only through access, reads mail itself and has the store change
  * it. See gatepost-imap(8).
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,19 +89,9 @@ static void
 on_check(void *ctx, struct ipc_msg *out)
 {
 	struct main *m = ctx;
-	AUTO_ARENA a = { 0 };
-	AUTO_FD fd = open(m->spool.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct str tried = str_fmt(&a, "imap makes a file in %s", m->spool.dir);
-	char why[128];
 
 	check_store(m, out);
-	if (fd >= 0)
-		proc_check_line(out, PROC_GOOD, tried, STR("it can"), STR(""));
-	else
-		proc_check_line(out, PROC_FAIL, tried,
-		    str_c(strerror_r(errno, why, sizeof(why))),
-		    STR("the directory must belong to this user and be on a "
-			"file system with O_TMPFILE"));
+	proc_check_spool(out, "imap makes", m->spool.dir);
 }
 
 static void

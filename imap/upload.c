@@ -49,8 +49,7 @@ open_place(struct imap_upload *u)
 	if (u->memfd)
 		u->fd = memfd_create("append", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	else
-		u->fd =
-		    open(u->spool->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		u->fd = fd_spool(u->spool->dir);
 	if (u->fd >= 0)
 		return RC_OK;
 	log_error(u->log, "imap.upload", KVC("dir", u->spool->dir), KVE(errno));

@@ -131,6 +131,12 @@ fd_sealed(const char *name, struct str s)
 	return take(&fd);
 }
 
+int
+fd_spool(const char *dir)
+{
+	return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 bool
 fd_is_sealed(int fd)
 {

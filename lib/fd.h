@@ -32,6 +32,8 @@ MUST_CHECK enum rc fd_read_file(
     struct arena *a, int fd, size_t max, struct str *out);
 /* A sealed memfd holding s (F_SEAL_WRITE|GROW|SHRINK|SEAL); -1 on error. */
 int fd_sealed(const char *name, struct str s);
+/* An unnamed file in that directory, for us alone; -1 on error. */
+int fd_spool(const char *dir);
 /* True when fd is a memfd sealed against writing and resizing. */
 bool fd_is_sealed(int fd);
 

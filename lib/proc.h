@@ -95,5 +95,7 @@ enum proc_grade { PROC_GOOD, PROC_UNPROVEN, PROC_FAIL };
 /* One line of `gatepost check`: what was tried, found, and what to do. */
 void proc_check_line(struct ipc_msg *out, enum proc_grade grade,
     struct str tried, struct str found, struct str todo);
+/* The line that says whether a spool file can be made; who: "imap makes". */
+void proc_check_spool(struct ipc_msg *out, const char *who, const char *dir);
 
 #endif
