@@ -4,13 +4,17 @@ spf_zone = %D%/spf_zone.h %D%/spf_zone.c
 if HAVE_CMOCKA
 policy_tests = \
 	%D%/headers_test \
-	%D%/spf_test
+	%D%/spf_test \
+	%D%/spf_use_test
 check_PROGRAMS += $(policy_tests)
 policy_test_libs = $(POLICY_LIBS) $(CMOCKA_LIBS)
 %C%_headers_test_SOURCES = %D%/headers_test.c
 %C%_headers_test_LDADD = $(policy_test_libs)
-%C%_spf_test_SOURCES = %D%/spf_test.c $(spf_zone)
+spf_rig = %D%/spf_rig.h %D%/spf_rig.c $(spf_zone)
+%C%_spf_test_SOURCES = %D%/spf_test.c $(spf_rig)
 %C%_spf_test_LDADD = $(policy_test_libs)
+%C%_spf_use_test_SOURCES = %D%/spf_use_test.c $(spf_rig)
+%C%_spf_use_test_LDADD = $(policy_test_libs)
 endif
 
 # not a test itself: the oracle and tests/spf-suite ask it
