@@ -70,4 +70,26 @@ run_dialog(
 
 #define RUN(setup, turns) run_dialog((setup), (turns), COUNT(turns))
 
+#define CAPS                                                                   \
+	"IMAP4rev1 LITERAL+ ID IDLE UNSELECT UIDPLUS MOVE NAMESPACE CHILDREN " \
+	"SPECIAL-USE LIST-EXTENDED"
+#define NOFLAGS "\\Answered \\Flagged \\Deleted \\Seen \\Draft"
+#define SELECTED(exists, recent, unseen, next)                                 \
+	"* FLAGS (" NOFLAGS ")\r\n"                                            \
+	"* OK [PERMANENTFLAGS (" NOFLAGS " \\*)] Flags permitted\r\n"          \
+	"* " exists " EXISTS\r\n* " recent " RECENT\r\n" unseen                \
+	"* OK [UIDVALIDITY 1001] UIDs valid\r\n"                               \
+	"* OK [UIDNEXT " next "] Predicted next UID\r\n"
+#define UNSEEN(n) "* OK [UNSEEN " n "] First unseen message\r\n"
+
+static inline void
+three_messages(struct fake_world *w)
+{
+	struct str m = STR("Subject: x\r\n\r\nbody\r\n");
+
+	fake_deliver(w, "INBOX", m, STORE_SEEN);
+	fake_deliver(w, "INBOX", m, 0);
+	fake_deliver(w, "INBOX", m, STORE_FLAGGED);
+}
+
 #endif

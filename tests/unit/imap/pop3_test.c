@@ -9,7 +9,7 @@
 #define M3 "Subject: z\r\n\r\nno end"
 
 static void
-three_messages(struct fake_world *w)
+pop_messages(struct fake_world *w)
 {
 	fake_deliver(w, "INBOX", STR(M1), 0);
 	fake_deliver(w, "INBOX", STR(M2), 0);
@@ -74,7 +74,7 @@ login_follows_the_ticket(void **state)
 		struct fake_world w;
 
 		fake_world_init(&w);
-		three_messages(&w);
+		pop_messages(&w);
 		w.ticket = rows[i].ticket;
 		w.down = rows[i].down;
 		fake_connect_pop(&w, &c);
@@ -108,7 +108,7 @@ a_maildrop_is_listed(void **state)
 	};
 
 	(void)state;
-	run_pop(three_messages, turns, COUNT(turns));
+	run_pop(pop_messages, turns, COUNT(turns));
 }
 
 static void
@@ -131,7 +131,7 @@ messages_are_sent_with_their_dots(void **state)
 	};
 
 	(void)state;
-	run_pop(three_messages, turns, COUNT(turns));
+	run_pop(pop_messages, turns, COUNT(turns));
 }
 
 static void
@@ -160,7 +160,7 @@ what_is_deleted_goes_at_quit(void **state)
 	};
 
 	(void)state;
-	run_pop(three_messages, turns, COUNT(turns));
+	run_pop(pop_messages, turns, COUNT(turns));
 }
 
 static uint64_t
@@ -195,7 +195,7 @@ quit_changes_what_was_said_and_nothing_else(void **state)
 		struct fake_world w;
 
 		fake_world_init(&w);
-		three_messages(&w);
+		pop_messages(&w);
 		/* Somebody else's deletion is not ours to finish. */
 		fake_box(&w, "INBOX")->msgs[2].row.flags |= STORE_DELETED;
 		fake_connect_pop(&w, &c);
@@ -225,7 +225,7 @@ a_store_that_is_down_is_no_definite_no(void **state)
 
 	(void)state;
 	fake_world_init(&w);
-	three_messages(&w);
+	pop_messages(&w);
 	fake_connect_pop(&w, &c);
 	(void)fake_said(&c);
 	fake_send(&c, STR("DELE 1\r\n"), SIZE_MAX);
@@ -250,7 +250,7 @@ what_cannot_be_read_on_is_cut(void **state)
 
 	(void)state;
 	fake_world_init(&w);
-	three_messages(&w);
+	pop_messages(&w);
 	fake_connect_pop(&w, &c);
 	w.unreadable = true;
 	fake_send(&c, STR("RETR 2\r\nNOOP\r\n"), SIZE_MAX);
@@ -324,7 +324,7 @@ a_session_ends_without_update(void **state)
 		struct fake_world w;
 
 		fake_world_init(&w);
-		three_messages(&w);
+		pop_messages(&w);
 		fake_connect_pop(&w, &c);
 		fake_send(&c, STR("DELE 1\r\n"), SIZE_MAX);
 		(void)fake_said(&c);
@@ -356,7 +356,7 @@ a_poisoned_message_is_refused(void **state)
 			fake_world_init(&w);
 			inflight_close(&w.d.inflight);
 			w.d.inflight = inflight_open(fd);
-			three_messages(&w);
+			pop_messages(&w);
 			w.deadly = true;
 			fake_connect_pop(&w, &c);
 			(void)fake_said(&c);
