@@ -131,13 +131,8 @@ dlv_get_submit(struct ipc_in *in, struct arena *a, struct dlv_submit *out)
 	out->ret = (enum rem_ret)ret;
 	if (out->id.n != DLV_SUBMIT_ID_LEN || get_rcpts(in, a, out) != RC_OK)
 		return RC_BAD;
-	if (ipc_get_body(in, out->size, DLV_INLINE_MAX, &out->inline_data,
-		&out->fd) != RC_OK ||
-	    ipc_in_done(in) != RC_OK) {
-		fd_close(&out->fd);
-		return RC_BAD;
-	}
-	return RC_OK;
+	return ipc_get_body(
+	    in, out->size, DLV_INLINE_MAX, &out->inline_data, &out->fd);
 }
 
 void

@@ -89,13 +89,8 @@ rem_get_message(struct ipc_in *in, struct arena *a, struct rem_message *out)
 	if (out->id.n == 0 || get_rcpts(in, a, out) != RC_OK ||
 	    (out->from.n > 0 && !address_ok(a, out->from)))
 		return RC_BAD;
-	if (ipc_get_body(in, out->size, REM_INLINE_MAX, &out->inline_data,
-		&out->fd) != RC_OK ||
-	    ipc_in_done(in) != RC_OK) {
-		fd_close(&out->fd);
-		return RC_BAD;
-	}
-	return RC_OK;
+	return ipc_get_body(
+	    in, out->size, REM_INLINE_MAX, &out->inline_data, &out->fd);
 }
 
 void

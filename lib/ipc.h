@@ -81,7 +81,8 @@ MUST_CHECK enum rc ipc_get_str_max(
     struct ipc_in *in, const char *name, size_t max, struct str *out);
 /*
  * A body of `size` bytes: inline, at most max of them, or in a descriptor,
- * which then belongs to the caller (else *out_fd is -1).
+ * which then belongs to the caller (else *out_fd is -1).  It comes last: RC_BAD
+ * also where ipc_in_done says it.
  */
 MUST_CHECK enum rc ipc_get_body(struct ipc_in *in, uint64_t size, size_t max,
     struct str *out_inline, int *out_fd);

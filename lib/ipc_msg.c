@@ -273,11 +273,17 @@ enum rc
 ipc_get_body(struct ipc_in *in, uint64_t size, size_t max,
     struct str *out_inline, int *out_fd)
 {
+	bool good;
+
 	*out_fd = -1;
 	if (ipc_get_str(in, "body", out_inline) == RC_OK)
-		return out_inline->n <= max && out_inline->n == size ? RC_OK
-								     : RC_BAD;
-	return ipc_get_fd(in, "body_fd", out_fd) == RC_OK ? RC_OK : RC_BAD;
+		good = out_inline->n <= max && out_inline->n == size;
+	else
+		good = ipc_get_fd(in, "body_fd", out_fd) == RC_OK;
+	if (good && ipc_in_done(in) == RC_OK)
+		return RC_OK;
+	fd_close(out_fd);
+	return RC_BAD;
 }
 
 struct str

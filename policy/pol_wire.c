@@ -57,13 +57,8 @@ pol_get_check(struct ipc_in *in, struct arena *a, struct pol_check *out)
 	    ipc_get_i64(in, "received_at", &out->received_at) != RC_OK ||
 	    get_rcpts(in, a, out) != RC_OK)
 		return RC_BAD;
-	if (ipc_get_body(in, out->size, POL_INLINE_MAX, &out->inline_data,
-		&out->fd) != RC_OK ||
-	    ipc_in_done(in) != RC_OK) {
-		fd_close(&out->fd);
-		return RC_BAD;
-	}
-	return RC_OK;
+	return ipc_get_body(
+	    in, out->size, POL_INLINE_MAX, &out->inline_data, &out->fd);
 }
 
 void

@@ -21,13 +21,8 @@ sgn_get_message(struct ipc_in *in, struct sgn_message *out)
 	    ipc_get_str_max(in, "edits", SGN_EDITS_MAX, &out->edits) ||
 	    ipc_get_u64(in, "size", &out->size) != RC_OK)
 		return RC_BAD;
-	if (ipc_get_body(in, out->size, SGN_INLINE_MAX, &out->inline_data,
-		&out->fd) != RC_OK ||
-	    ipc_in_done(in) != RC_OK) {
-		fd_close(&out->fd);
-		return RC_BAD;
-	}
-	return RC_OK;
+	return ipc_get_body(
+	    in, out->size, SGN_INLINE_MAX, &out->inline_data, &out->fd);
 }
 
 void
