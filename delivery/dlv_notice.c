@@ -11,6 +11,7 @@
 #include "delivery/dlv.h"
 #include "delivery/dlv_notice.h"
 #include "delivery/dlv_retry.h"
+#include "delivery/dlv_sched.h"
 #include "delivery/dlv_track.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
@@ -73,6 +74,18 @@ collect(struct notice *t)
 	}
 }
 
+/* Of an entry that was not tried yet: while its place is down, others are. */
+static struct str
+why_untried(const struct notice *t, const struct store_queued *q)
+{
+	struct str hop = dlv_plan_hop(t->a, t->conf, q);
+	struct dlv_why why;
+
+	if (hop.n == 0 || dlv_queue_why(t->d->queue, t->a, hop, &why) != RC_OK)
+		return STR("not tried yet");
+	return dlv_why_text(t->a, "not tried yet", &why);
+}
+
 static struct mail_dsn_rcpt
 rcpt_of(const struct notice *t, size_t i)
 {
@@ -93,6 +106,8 @@ rcpt_of(const struct notice *t, size_t i)
 	case DLV_DELAYED:
 		r.action = MAIL_DSN_DELAYED;
 		r.will_retry = t->q[i]->expires_at;
+		if (t->q[i]->attempts == 0)
+			r.reply = why_untried(t, t->q[i]);
 		/* RFC 3464 section 2.3.4: a delay is never 5.x.x. */
 		if (r.status.n == 0 || r.status.p[0] != '4')
 			r.status = STR("4.4.7");

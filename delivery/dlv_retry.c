@@ -45,7 +45,7 @@ dlv_retry_warn_at(const struct conf *conf, const struct store_queue_item *item,
     const struct store_queued *q, const struct dlv_entry *e)
 {
 	if (q->state != DLV_READY || e->warned || item->from.n == 0 ||
-	    q->attempts == 0 || (e->notify && !(e->notify & REM_NOTIFY_DELAY)))
+	    (e->notify && !(e->notify & REM_NOTIFY_DELAY)))
 		return INT64_MAX;
 	return item->received_at + (int64_t)conf->queue_warn_s;
 }
@@ -194,22 +194,27 @@ look_up(struct retry *t, const struct store_queued *q, struct dir_rcpt *out)
 	return rc == RC_OK ? out->rc : rc;
 }
 
+struct str
+dlv_why_text(struct arena *a, const char *what, const struct dlv_why *why)
+{
+	struct str code = STR("");
+
+	if (why->code != 0)
+		code = str_fmt(a, "%u ", (unsigned)why->code);
+	return str_fmt(a, "%s, the last error of %.*s: %.*s%.*s", what,
+	    STRF(why->host), STRF(code), STRF(why->reply));
+}
+
 /* The last error of the place, if it is news. */
 static void
 blame_place(struct retry *t, const struct store_queued *q, struct dlv_entry *e)
 {
 	const struct fate *f = fate_of(t, q);
-	struct arena *a = t->p->a;
-	struct str code = STR("");
 
 	if (!f->down || (q->attempts > 0 && f->why.at <= e->tried_at))
 		return;
-	if (f->why.code != 0)
-		code = str_fmt(a, "%u ", (unsigned)f->why.code);
-	e->reply = str_fmt(a, "%s %.*s: %.*s%.*s",
-	    q->attempts > 0 ? "not tried again, the last error of"
-			    : "not tried, the last error of",
-	    STRF(f->why.host), STRF(code), STRF(f->why.reply));
+	e->reply = dlv_why_text(t->p->a,
+	    q->attempts > 0 ? "not tried again" : "not tried", &f->why);
 	e->status = f->why.status;
 	/* No server has said this of this recipient. */
 	e->code = 0;

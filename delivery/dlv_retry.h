@@ -16,6 +16,7 @@
 #include "delivery/dlv_plan.h"
 
 struct dlv;
+struct dlv_why;
 
 /*
  * What becomes of the entries of this house that are due at p->now, and of all
@@ -55,5 +56,8 @@ bool dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e);
 int64_t dlv_retry_warn_at(const struct conf *conf,
     const struct store_queue_item *item, const struct store_queued *q,
     const struct dlv_entry *e);
+/* "WHAT, the last error of HOST: CODE TEXT": of a place that is down. */
+struct str dlv_why_text(
+    struct arena *a, const char *what, const struct dlv_why *why);
 
 #endif

@@ -243,6 +243,30 @@ def test_what_is_too_old_comes_back(tmp_path, sink):
         g.close()
 
 
+def test_what_waits_behind_a_dead_place_is_late_too(tmp_path, sink):
+    """The second is not tried while the place is known to be down."""
+    sink.on("connect", "421 4.3.2 closed today")
+    g = outgoing(tmp_path, sink, queue_retry_min_s=600, queue_retry_max_s=600,
+                 queue_warn_s=3)
+    try:
+        g.start()
+        submit(g, "joe@example.net", unique("first"))
+        wait_until(lambda: [e["attempts"] for m in queue(g)
+                            for e in m["entries"]] == [1], "its try")
+        submit(g, "jim@example.net", unique("second"))
+        found = wait_until(lambda: len(notices(g)) == 2 and notices(g),
+                           "two warnings", step=0.3)
+        assert [fields(m)["Action"] for m in found] == ["delayed"] * 2
+        late, = [m for m in found if "jim@" in fields(m)["Final-Recipient"]]
+        text = " ".join(late.get_payload()[0].get_content().split())
+        assert "not tried yet, the last error of" in text
+        assert "421 4.3.2 closed today" in text
+        assert sorted(e["attempts"] for m in queue(g)
+                      for e in m["entries"]) == [0, 1]
+    finally:
+        g.close()
+
+
 def test_a_dead_destination_does_not_hold_up_others(tmp_path, sink):
     with Sink() as dead:
         dead.on("connect", STALL)
