@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Gatepost beside Postfix + Dovecot, on the same slapd, in interleaved runs.
 
-    peers.py --rig DIR [--build DIR] [--rounds N] smtp|login|idle ...
+    peers.py --rig DIR [--build DIR] [--rounds N] WORKLOAD ...
 
 DIR is a rig that starts Postfix, Dovecot and slapd on loopback (`up`, `down`,
 `env.sh`, `bench/loadgen.c`); nothing of it is needed for building or testing
@@ -11,10 +11,12 @@ by pair.  Gatepost reads the directory over TLS because it sends no password
 without it; the peers read the same data in clear.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
 import shutil
+import smtplib
 import statistics
 import subprocess
 import sys
@@ -29,6 +31,10 @@ from tests.rig.proc import free_ports, wait_until  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 BASE = 24000
+# What people send each other: sizes, and how many of each in a round.
+MIXED = ((1 << 10, 120), (4 << 10, 140), (20 << 10, 80), (100 << 10, 40),
+         (1 << 20, 16), (10 << 20, 3), (30 << 20, 1))
+RCPTS = 100
 
 
 def processes():
@@ -93,8 +99,12 @@ class Peers:
         self.env = dict(os.environ, RIG_DIR=folder, RIG_LOGIN="perf",
                         RIG_KEY="-newkey ec -pkeyopt "
                                 "ec_paramgen_curve:P-256")
-        subprocess.run([rig + "/up"], env=self.env, check=True,
-                       stdout=subprocess.DEVNULL)
+        try:
+            subprocess.run([rig + "/up"], env=self.env, check=True,
+                           stdout=subprocess.DEVNULL)
+        except BaseException:
+            self.close()
+            raise
         self.folder = folder
         self.loadgen = folder + "/bin/loadgen"
         self.ports = {"smtp": BASE + 25, "imaps": BASE + 993}
@@ -189,9 +199,46 @@ def load(side, argv):
     return {k: float(v) for k, v in out.items()}
 
 
+def mixed(side):
+    """One size after the other, 8 senders at a time; how many messages."""
+    start = time.time()
+    for size, n in MIXED:
+        load(side, ["smtp", "-p", side.ports["smtp"], "-s", min(n, 8), "-m",
+                    n, "-l", size, "-u", n])
+    total = sum(n for _, n in MIXED)
+    side.settle(total)
+    return {"n": total, "rate": total / (time.time() - start)}
+
+
+def many_recipients(side, a):
+    """Messages for RCPTS people each, 4 senders; counted is a mailbox."""
+    n = max(4, a.messages // RCPTS)
+    to = ["u%05d@example.test" % i for i in range(1, RCPTS + 1)]
+    text = (b"From: a@client.test\r\nTo: everybody@example.test\r\n"
+            b"Subject: to all of you\r\n\r\n").ljust(a.size - 2, b"x")
+    text = re.sub(rb"x{70}", lambda m: m[0] + b"\r\n", text) + b"\r\n"
+
+    def send(count):
+        with smtplib.SMTP("127.0.0.1", side.ports["smtp"]) as c:
+            for _ in range(count):
+                refused = c.sendmail("a@client.test", to, text)
+                if refused:
+                    raise SystemExit("%s: %r" % (side.name, refused))
+
+    start = time.time()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, [n // 4] * 4))
+    n = n // 4 * 4 * RCPTS
+    side.settle(n)
+    return {"n": n, "rate": n / (time.time() - start)}
+
+
 def one(side, workload, a):
     before = cpu(side.roots())
-    if workload == "smtp":
+    if workload in ("mixed", "rcpts"):
+        out = mixed(side) if workload == "mixed" else many_recipients(side, a)
+        n = out.pop("n")
+    elif workload == "smtp":
         n = a.messages
         out = load(side, ["smtp", "-p", side.ports["smtp"], "-s", 20, "-m",
                           n, "-l", a.size, "-u", a.users])
@@ -288,7 +335,8 @@ def main():
     ap.add_argument("--set", action="append", default=[],
                     help="name=value of Gatepost's configuration")
     ap.add_argument("what", nargs="+",
-                    choices=["smtp", "login", "select", "idle", "flushes",
+                    choices=["smtp", "mixed", "rcpts", "login", "select",
+                             "idle", "flushes",
                              "hold"])
     a = ap.parse_args()
     folder = tempfile.mkdtemp(prefix="rig.", dir="/var/tmp")
