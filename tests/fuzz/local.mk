@@ -109,7 +109,7 @@ endif
 %C%_dot_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_dot_fuzz_LDADD = $(MAIL_LIBS)
 %C%_gw_smtp_fuzz_SOURCES = %D%/gw_smtp_fuzz.c $(fuzz_main) \
-	tests/unit/gateway/fake_netd.h tests/unit/gateway/fake_netd.c
+	tests/unit/gateway/fake_netd.h tests/unit/gateway/fake_netd.c tests/unit/gateway/smtp_words.h
 %C%_gw_smtp_fuzz_LDFLAGS = $(fuzz_ldflags)
 %C%_gw_smtp_fuzz_LDADD = $(GW_TEST_LIBS)
 %C%_header_fuzz_SOURCES = %D%/header_fuzz.c $(fuzz_main)

@@ -2,7 +2,7 @@
 
 #include "lib/log.h"
 #include "gateway/gw_limit.h"
-#include "tests/unit/gateway/fake_netd.h"
+#include "tests/unit/gateway/smtp_words.h"
 
 /* The session's only connection is the fake itself. */
 struct netd_conn {
@@ -442,4 +442,15 @@ dlv_submit_start(struct dlv_client *d, const struct dlv_submit *in,
 		must(buf_add(&f->rcpts, STR(" ")));
 	}
 	done(arg, rc, &out);
+}
+
+struct str
+fake_codes(struct arena *a, struct str out)
+{
+	struct str r = STR(""), line;
+
+	while (str_split(&out, '\n', &line) && line.n > 4)
+		if (line.p[3] == ' ')
+			r = str_cat(a, r, str_sub(line, 0, 4));
+	return str_trim(r);
 }

@@ -1,8 +1,16 @@
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/gateway/gw_smtp_test
-tests_unit_gateway_gw_smtp_test_SOURCES = %D%/gw_smtp_test.c \
-	%D%/fake_netd.h %D%/fake_netd.c
+check_PROGRAMS += tests/unit/gateway/gw_smtp_test \
+	tests/unit/gateway/gw_smtp_policy_test \
+	tests/unit/gateway/gw_smtp_rules_test
+GW_SMTP_FAKES = %D%/fake_netd.h %D%/fake_netd.c %D%/smtp_words.h
+tests_unit_gateway_gw_smtp_test_SOURCES = %D%/gw_smtp_test.c $(GW_SMTP_FAKES)
 tests_unit_gateway_gw_smtp_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
+tests_unit_gateway_gw_smtp_policy_test_SOURCES = %D%/gw_smtp_policy_test.c \
+	$(GW_SMTP_FAKES)
+tests_unit_gateway_gw_smtp_policy_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
+tests_unit_gateway_gw_smtp_rules_test_SOURCES = %D%/gw_smtp_rules_test.c \
+	$(GW_SMTP_FAKES)
+tests_unit_gateway_gw_smtp_rules_test_LDADD = $(GW_TEST_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/gw_imap_test \
 	tests/unit/gateway/gw_limit_test tests/unit/gateway/gw_pop3_test tests/unit/gateway/preamble_test
