@@ -8,8 +8,8 @@
  *
  * Ownership  A job keeps its results for REM_REMEMBER_S (bounded); the message
  *            is the caller's until `answer` was called.
- * Threads    rem_start, rem_submit, rem_configure, rem_counts, rem_stop: any.
- *            All else: the loop's thread.
+ * Threads    rem_start, rem_submit, rem_probe, rem_configure, rem_counts,
+ *            rem_stop: any.  All else: the loop's thread.
  * Errors     `answer` runs exactly once: RC_OK with an outcome, RC_BAD for a
  *            hop that is none, RC_TEMP when too much waits.
  * Limits     rem_conf.max_conns connections, REM_JOBS_MAX jobs at a time,
@@ -87,6 +87,12 @@ struct rem *rem_start(
 typedef void rem_answer(void *arg, enum rc rc, const struct rem_outcome *out);
 /* in, and all it points to, stay as they are until the answer. */
 void rem_submit(struct rem *r, const struct rem_message *in, struct deadline dl,
+    rem_answer *answer, void *arg);
+/*
+ * As if there were a message for that hop, up to the moment before it: RC_OK in
+ * out->to[0] says that the server is ready for one, and as whom we logged in.
+ */
+void rem_probe(struct rem *r, const struct rem_message *in, struct deadline dl,
     rem_answer *answer, void *arg);
 void rem_configure(struct rem *r, struct rem_conf *conf);
 const struct rem_counts *rem_counts(const struct rem *r);

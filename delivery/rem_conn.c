@@ -432,22 +432,20 @@ on_ready(struct rem_conn *c)
 {
 	c->setup_due = 0;
 	c->job->reached = true;
-	rem_conn_use(c, c->job);
+	if (!c->job->probe)
+		rem_conn_use(c, c->job);
 }
 
+/* The job has what it wanted: the connection waits for another, or ends. */
 static void
-on_done(struct rem_conn *c)
+let_go(struct rem_conn *c, bool keep)
 {
 	struct rem_job *j = c->job;
-	bool good = true;
 
-	for (size_t i = 0; i < c->c.tx->nto; i++)
-		good = good && !c->c.to[i].elsewhere;
-	rem_job_collect(j, c);
 	/* The job may be gone before the connection is. */
 	c->c.tx = NULL;
 	c->job = NULL;
-	if (good && rem_pool_keep(c)) {
+	if (keep && rem_pool_keep(c)) {
 		arm(c, true);
 	} else {
 		/* As an idle one, so that it says QUIT. */
@@ -456,6 +454,17 @@ on_done(struct rem_conn *c)
 		rem_conn_close(c);
 	}
 	rem_job_next(j);
+}
+
+static void
+on_done(struct rem_conn *c)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < c->c.tx->nto; i++)
+		good = good && !c->c.to[i].elsewhere;
+	rem_job_collect(c->job, c);
+	let_go(c, good);
 }
 
 static void
@@ -478,7 +487,11 @@ step(struct rem_conn *c, size_t *sent)
 	switch (c->c.want) {
 	case MAIL_CLIENT_READY:
 		on_ready(c);
-		return true;
+		if (!c->job->probe)
+			return true;
+		rem_job_probed(c->job, c);
+		let_go(c, false);
+		return false;
 	case MAIL_CLIENT_DONE:
 		on_done(c);
 		return false;

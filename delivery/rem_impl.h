@@ -78,6 +78,7 @@ struct rem_job {
 	bool no_tls;               /* TLS failed there */
 	struct rem_conn *conn;
 	bool waiting, pool_tried, reached, unknown;
+	bool probe; /* no message is sent */
 	/* The part of the message's recipients that is on its way. */
 	struct mail_client_rcpt rcpts[REM_RCPTS_MAX];
 	size_t map[REM_RCPTS_MAX];
@@ -160,8 +161,10 @@ void rem_post(struct rem *r, void (*run)(void *arg), void *arg);
 void rem_wake_at(struct rem *r, int64_t at);
 
 /* rem_job.c */
-void rem_job_submit(struct rem *r, const struct rem_message *in,
+void rem_job_submit(struct rem *r, const struct rem_message *in, bool probe,
     struct deadline dl, rem_answer *answer, void *arg);
+/* The server is ready for a message, and that is all we wanted to know. */
+void rem_job_probed(struct rem_job *j, struct rem_conn *c);
 /* Go on: the next host, or the end. */
 void rem_job_next(struct rem_job *j);
 /* This is why a host (or all) cannot be used. */

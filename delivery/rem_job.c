@@ -191,11 +191,13 @@ finish(struct rem_job *j)
 			set_result(j, i, &j->last, false);
 	j->out.ms = (uint64_t)((now_ns() - j->began) / NS_PER_MS);
 	j->out.hop_down = !j->reached && j->last.rc == RC_TEMP;
-	count_results(j);
 	HASH_DEL(r->jobs, j);
 	r->njobs--;
 	r->counts.jobs--;
-	remember(j);
+	if (!j->probe) {
+		count_results(j);
+		remember(j);
+	}
 	answer_all(j, RC_OK);
 	job_free(j);
 }
@@ -342,6 +344,20 @@ rem_job_collect(struct rem_job *j, struct rem_conn *c)
 	}
 }
 
+void
+rem_job_probed(struct rem_job *j, struct rem_conn *c)
+{
+	const struct mail_client_result r = {
+		.set = true,
+		.rc = RC_OK,
+		.status = STR("2.0.0"),
+		.reply = c->c.authenticated ? c->conf->user : STR(""),
+	};
+
+	rem_job_collect(j, c);
+	set_result(j, 0, &r, false);
+}
+
 /* ---- the beginning */
 
 static void
@@ -409,12 +425,12 @@ is_known(struct rem *r, struct str id, rem_answer *answer, void *arg)
 }
 
 void
-rem_job_submit(struct rem *r, const struct rem_message *in, struct deadline dl,
-    rem_answer *answer, void *arg)
+rem_job_submit(struct rem *r, const struct rem_message *in, bool probe,
+    struct deadline dl, rem_answer *answer, void *arg)
 {
 	struct rem_job *j;
 
-	r->counts.calls++;
+	r->counts.calls += !probe;
 	if (is_known(r, in->id, answer, arg)) {
 		r->counts.repeated++;
 		return;
@@ -433,6 +449,7 @@ rem_job_submit(struct rem *r, const struct rem_message *in, struct deadline dl,
 		return;
 	}
 	j->smart = find_smart(j->conf, &j->hop);
+	j->probe = j->pool_tried = probe;
 	add_waiter(j, answer, arg);
 	HASH_ADD_KEYPTR(hh, r->jobs, j->id.p, j->id.n, j);
 	r->njobs++;

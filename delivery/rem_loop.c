@@ -270,6 +270,7 @@ rem_start(const struct log *log, struct rem_conf *conf, struct resolver *dns)
 struct submitted {
 	struct rem *r;
 	const struct rem_message *in;
+	bool probe;
 	struct deadline dl;
 	rem_answer *answer;
 	void *arg;
@@ -284,12 +285,11 @@ on_submit(void *arg)
 	if (s.r->stopping)
 		s.answer(s.arg, RC_TEMP, NULL);
 	else
-		rem_job_submit(s.r, s.in, s.dl, s.answer, s.arg);
+		rem_job_submit(s.r, s.in, s.probe, s.dl, s.answer, s.arg);
 }
 
-void
-rem_submit(struct rem *r, const struct rem_message *in, struct deadline dl,
-    rem_answer *answer, void *arg)
+static void
+post_job(struct rem *r, const struct submitted *what)
 {
 	struct submitted *s;
 	bool ended;
@@ -298,12 +298,26 @@ rem_submit(struct rem *r, const struct rem_message *in, struct deadline dl,
 	ended = r->ended;
 	pthread_mutex_unlock(&r->lock);
 	if (ended) {
-		answer(arg, RC_TEMP, NULL);
+		what->answer(what->arg, RC_TEMP, NULL);
 		return;
 	}
 	s = xmalloc(sizeof(*s));
-	*s = (struct submitted){ r, in, dl, answer, arg };
+	*s = *what;
 	rem_post(r, on_submit, s);
+}
+
+void
+rem_submit(struct rem *r, const struct rem_message *in, struct deadline dl,
+    rem_answer *answer, void *arg)
+{
+	post_job(r, &(struct submitted){ r, in, false, dl, answer, arg });
+}
+
+void
+rem_probe(struct rem *r, const struct rem_message *in, struct deadline dl,
+    rem_answer *answer, void *arg)
+{
+	post_job(r, &(struct submitted){ r, in, true, dl, answer, arg });
 }
 
 struct configured {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #define PASSWORD_MAX 1024u
 #define CA_MAX       (1u << 20)
 #define CHECK_MS     5000
+#define PROBE_MS     10000
 
 struct daemon {
 	struct proc proc;
@@ -30,6 +32,8 @@ struct daemon {
 	struct rem *rem;
 	struct rpcd *rpcd;
 	_Atomic bool checking;
+	pthread_mutex_t lock;    /* guards */
+	const struct conf *conf; /* what a check goes by */
 };
 
 /* ---- settings */
@@ -176,6 +180,10 @@ on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
 
 	(void)in;
 	rem_configure(dm->rem, make_conf(dm, conf));
+	pthread_mutex_lock(&dm->lock);
+	conf_unref(&dm->conf);
+	dm->conf = conf_ref(conf);
+	pthread_mutex_unlock(&dm->lock);
 }
 
 static void
@@ -200,11 +208,11 @@ on_status(void *ctx, struct ipc_msg *out)
 
 /* Our own domain has an MX or not, but DNS has to say so. */
 static void
-check_dns(struct daemon *dm, struct ipc_msg *out)
+check_dns(struct daemon *dm, const struct conf *conf, struct ipc_msg *out)
 {
 	AUTO_ARENA a = { 0 };
 	struct dns_answer got = { 0 };
-	struct str domain = str_c(dm->proc.conf->domains.v[0]);
+	struct str domain = str_c(conf->domains.v[0]);
 	enum rc rc = resolver_ask(
 	    dm->dns, &a, domain, DNS_MX, deadline_in(CHECK_MS), &got);
 	bool good = rc == RC_OK || rc == RC_NOENT;
@@ -215,13 +223,97 @@ check_dns(struct daemon *dm, struct ipc_msg *out)
 	    good ? STR("") : STR("see dns_servers and /etc/resolv.conf"));
 }
 
+struct probe {
+	struct arena a;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool answered;
+	enum rc rc;
+	struct rem_outcome out;
+	struct rem_result to;
+};
+
+static void
+on_probed(void *arg, enum rc rc, const struct rem_outcome *out)
+{
+	struct probe *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->rc = rc;
+	if (rc == RC_OK) {
+		p->out.tls = str_dup(&p->a, out->tls);
+		p->to = out->to[0];
+		p->to.reply = str_dup(&p->a, out->to[0].reply);
+	}
+	p->answered = true;
+	pthread_cond_signal(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Its end is the job's: the loop answers before the deadline, or at a stop. */
+static void
+probe(struct daemon *dm, struct probe *p, struct str host)
+{
+	const struct rem_rcpt to = { 0 };
+	const struct rem_message m = {
+		.id = str_fmt(&p->a, "check %.*s", STRF(host)),
+		.hop = str_fmt(&p->a, "smtp:%.*s", STRF(host)),
+		.to = &to,
+		.nto = 1,
+		.fd = -1,
+	};
+
+	rem_probe(dm->rem, &m, deadline_in(PROBE_MS), on_probed, p);
+	pthread_mutex_lock(&p->lock);
+	while (!p->answered)
+		pthread_cond_wait(&p->changed, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Does it take us, and as whom?  No mail is sent. */
+static void
+check_smart_host(struct daemon *dm, struct str host, struct ipc_msg *out)
+{
+	struct probe p = { .lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER };
+	struct str tried = str_fmt(&p.a, "smart host %.*s", STRF(host)), found;
+
+	probe(dm, &p, host);
+	if (p.rc == RC_OK && p.to.rc == RC_OK) {
+		found = str_fmt(&p.a, "ready, %s%.*s, %s%.*s",
+		    p.out.tls.n > 0 ? "by " : "without TLS", STRF(p.out.tls),
+		    p.to.reply.n > 0 ? "logged in as " : "without a login",
+		    STRF(p.to.reply));
+		proc_check_line(out, PROC_GOOD, tried, found, STR(""));
+	} else {
+		found = STR("no answer");
+		if (p.rc == RC_OK && p.to.code != 0)
+			found = str_fmt(
+			    &p.a, "%u %.*s", p.to.code, STRF(p.to.reply));
+		else if (p.rc == RC_OK)
+			found = p.to.reply;
+		proc_check_line(out, PROC_FAIL, tried, found,
+		    STR("see smart_hosts, smart_host_user, "
+			"smart_host_password_file, smart_host_tls and "
+			"smart_host_ca_file"));
+	}
+	arena_free(&p.a);
+}
+
 static void
 on_check(void *ctx, struct ipc_msg *out)
 {
 	struct daemon *dm = ctx;
+	const struct conf *conf;
 
 	dm->checking = true;
-	check_dns(dm, out);
+	pthread_mutex_lock(&dm->lock);
+	conf = conf_ref(dm->conf);
+	pthread_mutex_unlock(&dm->lock);
+	check_dns(dm, conf, out);
+	for (size_t i = 0; i < conf->smart_hosts.n; i++)
+		check_smart_host(dm, str_c(conf->smart_hosts.v[i]), out);
+	conf_unref(&conf);
 	dm->checking = false;
 }
 
@@ -240,6 +332,7 @@ on_stop(void *ctx, struct deadline dl)
 		explicit_bzero(
 		    (char *)(uintptr_t)dm->password.p, dm->password.n);
 	arena_free(&dm->a);
+	conf_unref(&dm->conf);
 }
 
 static void
@@ -277,6 +370,8 @@ main(int argc, char **argv)
 	};
 
 	proc_begin(&dm.proc, argc, argv);
+	pthread_mutex_init(&dm.lock, NULL);
+	dm.conf = conf_ref(dm.proc.conf);
 	read_secrets(&dm);
 	read_addresses(&dm);
 	dns = conf_dns(dm.proc.conf);

@@ -1,5 +1,7 @@
 """remote: mail to servers that behave, and to those that do not."""
+import json
 import os
+import re
 import signal
 import time
 
@@ -488,6 +490,49 @@ def test_a_certificate_of_somebody_else(remote, smart_ports, tmp_path):
         assert out.first["rc"] == "temp" and out.first["status"] == "4.7.5"
         assert "certificate" in out.first["reply"]
         assert not any(c.startswith("AUTH") for c in sink.commands)
+
+
+def test_a_check_logs_in_to_smart_hosts(tmp_path, ca):
+    """Nothing is sent; what is wrong is said in the server's words."""
+    with Sink(tls=ca, users=USERS) as good, \
+            Sink(tls=ca, users={"relay": "other"}) as bad, \
+            Sink(tls=Certificates(str(tmp_path / "other"), ["localhost"]),
+                 users=USERS) as alien:
+        g = on_ldif(tmp_path, smart_host_tls="verify", smart_host_user="relay")
+        secret = g.folder + "/smart.secret"
+        with open(secret, "w") as f:
+            f.write(USERS["relay"] + "\n")
+        hosts = ["127.0.0.1:%d" % k.port for k in (good, bad, alien)]
+        dead = "127.0.0.1:%d" % free_ports(1)[0]
+        g.write_conf(smart_host_ca_file=g.adopt(ca.ca), smart_hosts=hosts[:1],
+                     smart_host_password_file=secret)
+        g.give_away()
+        try:
+            g.start()
+            line = smart_lines(g)[hosts[0]]
+            assert line["grade"] == "good"
+            assert re.fullmatch("ready, by TLS1.3 .*, logged in as relay",
+                                line["found"])
+            assert good.messages == [] and not any(
+                c.startswith("MAIL") for c in good.commands)
+            g.write_conf(smart_hosts=hosts + [dead])
+            g.reload()
+            lines = smart_lines(g)
+            assert lines[hosts[0]]["grade"] == "good"
+            for host, words in ((hosts[1], "^535 "), (dead, "refused"),
+                                (hosts[2], "certificate")):
+                assert lines[host]["grade"] == "FAILED"
+                assert re.search(words, lines[host]["found"]), lines[host]
+            assert "remote.deferred" not in g.log()
+        finally:
+            g.close()
+
+
+def smart_lines(g):
+    out = g.cli("--json", "check", check=False)
+    lines = json.loads(out[out.index("["):])
+    return {x["tried"].split()[-1]: x for x in lines
+            if x["tried"].startswith("smart host ")}
 
 
 def test_certificates_are_checked_from_a_reload_on(tmp_path, ca):
