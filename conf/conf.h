@@ -143,6 +143,7 @@ struct conf {
 	/* to other servers */
 	struct conf_list routes;         /* KEY=HOP, see conf_route_parse */
 	struct conf_list relay_networks; /* clients that may send anywhere */
+	struct conf_list front_networks; /* gateways of ours before us */
 	unsigned remote_concurrency;     /* transactions for one hop */
 	/* what happened to messages */
 	bool track;
@@ -210,8 +211,9 @@ struct conf_route conf_route_domain(const struct conf *c, struct str domain);
 /* The hop for a server's name, "" if there is none. */
 struct str conf_route_server(const struct conf *c, struct str name);
 
-/* Is it in relay_networks? */
+/* Is it in relay_networks?  In front_networks? */
 bool conf_is_relay_client(const struct conf *c, struct str ip);
+bool conf_is_front(const struct conf *c, struct str ip);
 
 /* Is this domain one of ours?  ASCII case-blind. */
 bool conf_is_local_domain(const struct conf *c, struct str domain);

@@ -216,20 +216,32 @@ check_smart_hosts(struct check *k)
 	return RC_OK;
 }
 
-/* All of the Internet is nobody's own network: that is an open relay. */
+/*
+ * All of the Internet is nobody's own network: that is an open relay, or a
+ * door without a policy.
+ */
+static enum rc
+check_own(struct check *k, const char *name, const struct conf_list *l)
+{
+	struct net net;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (net_parse(str_c(l->v[i]), &net) != RC_OK ||
+		    net.bits < (net_is_v4(&net.addr) ? 96u + 8u : 16u))
+			return bad(
+			    k, name, str_fmt(k->a, "%s is too wide", l->v[i]));
+	return RC_OK;
+}
+
 static enum rc
 check_relay(struct check *k)
 {
 	const struct conf *c = k->c;
-	struct net net;
+	enum rc rc = check_own(k, "relay_networks", &c->relay_networks);
 
-	for (size_t i = 0; i < c->relay_networks.n; i++)
-		if (net_parse(str_c(c->relay_networks.v[i]), &net) != RC_OK ||
-		    net.bits < (net_is_v4(&net.addr) ? 96u + 8u : 16u))
-			return bad(k, "relay_networks",
-			    str_fmt(k->a, "%s is too wide",
-				c->relay_networks.v[i]));
-	return RC_OK;
+	if (rc == RC_OK)
+		rc = check_own(k, "front_networks", &c->front_networks);
+	return rc;
 }
 
 static enum rc

@@ -145,3 +145,9 @@ conf_is_relay_client(const struct conf *c, struct str ip)
 {
 	return net_match(ip, c->relay_networks.v, c->relay_networks.n);
 }
+
+bool
+conf_is_front(const struct conf *c, struct str ip)
+{
+	return net_match(ip, c->front_networks.v, c->front_networks.n);
+}

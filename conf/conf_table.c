@@ -291,6 +291,12 @@ const struct conf_row conf_rows[] = {
 	    "policy, and signed like that of people; what a server of ours "
 	    "has marked as Junk goes there. Loopback is not among them unless "
 	    "it is named."),
+	VALUE(front_networks, CONF_NETS, NOW, "",
+	    "Networks of gateways of ours that take the mail of the world and "
+	    "hand it to this server. It is not checked again, and what they "
+	    "have marked as Junk goes there; but it is a stranger's: it is not "
+	    "signed and goes to our own domains only. They may speak LMTP, "
+	    "too."),
 	NUMBER(remote_concurrency, NOW, "20", 1, 1000,
 	    "Messages on their way to one destination at a time."),
 

@@ -177,6 +177,8 @@ bool gw_sender_header_ok(struct gw_smtp *s, enum next *out);
  * completed and signed like a submission.
  */
 bool gw_sender_is_relay(const struct gw_smtp *s);
+/* From a gateway of ours that has checked what strangers gave it. */
+bool gw_sender_is_front(const struct gw_smtp *s);
 bool gw_sender_complete(struct gw_smtp *s, enum next *out);
 
 /* gw_smtp_sign.c: likewise; puts our signatures before the edits. */

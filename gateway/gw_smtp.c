@@ -439,6 +439,7 @@ may_speak_lmtp(const struct gw_smtp *s)
 	/* On a UNIX socket netd has looked at lmtp_users. */
 	return netd_peer_ip(s->c).n == 0 ||
 	       conf_is_relay_client(s->conf, netd_peer_ip(s->c)) ||
+	       conf_is_front(s->conf, netd_peer_ip(s->c)) ||
 	       (net_addr_parse(netd_peer_ip(s->c), &ip) == RC_OK &&
 		   net_is_loopback(&ip));
 }

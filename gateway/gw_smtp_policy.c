@@ -10,8 +10,8 @@
  *
  * Mail of people who have logged in is theirs by the directory and not checked,
  * nor is that of relay_networks: SPF would say of every machine of ours that it
- * is not the server for the domain.  What comes by LMTP was checked by the
- * server before us, which saw the client.
+ * is not the server for the domain.  What comes by LMTP or from front_networks
+ * was checked by the server before us, which saw the client.
  */
 #include <stdatomic.h>
 
@@ -253,7 +253,7 @@ apply(struct gw_smtp *s, const struct pol_verdict *v, enum next *out)
 bool
 gw_policy_step(struct gw_smtp *s, enum next *out)
 {
-	bool trusted = s->lmtp || gw_sender_is_relay(s);
+	bool trusted = gw_sender_is_front(s) || gw_sender_is_relay(s);
 
 	if (s->submission)
 		return true;

@@ -167,6 +167,13 @@ gw_sender_is_relay(const struct gw_smtp *s)
 }
 
 bool
+gw_sender_is_front(const struct gw_smtp *s)
+{
+	return !s->submission &&
+	       (s->lmtp || conf_is_front(s->conf, netd_peer_ip(s->c)));
+}
+
+bool
 gw_sender_complete(struct gw_smtp *s, enum next *out)
 {
 	struct str header;

@@ -68,7 +68,7 @@ def world(tmp_path_factory):
         common, policy=True, dmarc_reject="reject", spf_fail="reject",
         dns_servers=[w.dns.server], relay_networks=["127.0.0.0/8"]))
     w.inner = Gatepost(ldif=people(folder, 1), settings=dict(
-        common, hostname="inner.example.test", relay_networks=["127.0.0.1"],
+        common, hostname="inner.example.test", front_networks=["127.0.0.1"],
         domains=["example.test", "inside.test"]))
     secret = w.inner.folder + "/smart.secret"
     with open(secret, "w") as f:

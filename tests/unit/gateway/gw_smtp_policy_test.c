@@ -132,6 +132,47 @@ relay_clients_are_served_like_submitters(void **state)
 	}
 }
 
+/* They have seen the client; but whom they bring is a stranger all the same. */
+static void
+gateways_in_front_are_believed_and_no_more(void **state)
+{
+	static const char *const nets[] = { "192.0.2.0/24" };
+	static const struct {
+		const char *rcpt, *text, *codes;
+		bool junk;
+	} rows[] = {
+		{ R, FROM("ann@example.org"), "220 250 250 250 354 250",
+		    false },
+		{ R, MAIL_JUNK_MARK FROM("ann@example.org"),
+		    "220 250 250 250 354 250", true },
+		{ "RCPT TO:<joe@far.example>\r\n", "QUIT\r\n",
+		    "220 250 250 550 554 221", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, GW_MX);
+		f.ip = STR("192.0.2.7");
+		f.conf.front_networks = (struct conf_list){ nets, COUNT(nets) };
+		f.conf.policy = true;
+		f.conf.policy_timeout_ms = 1000;
+		f.gw.sgn = (struct sgn_client *)&f;
+		f.conf.dkim_dir = "/x";
+		fake_run(&f,
+		    str_fmt(&a, E M "%s" D "%s", rows[i].rcpt, rows[i].text),
+		    99);
+		assert_true(str_eq(
+		    fake_codes(&a, buf_str(&f.out)), str_c(rows[i].codes)));
+		assert_int_equal(f.checks, 0);
+		assert_int_equal(f.edits.n, 0);
+		assert_int_equal(f.junk, rows[i].junk);
+		fake_free(&f);
+	}
+}
+
 /* 43 bytes */
 #define FORGED "Authentication-Results: mx.example.org; x\r\n"
 #define LETTER "Subject: x\r\n\r\nhello\r\n"
@@ -379,6 +420,7 @@ main(void)
 		cmocka_unit_test(submission_adds_what_is_missing),
 		cmocka_unit_test(submissions_are_signed),
 		cmocka_unit_test(relay_clients_are_served_like_submitters),
+		cmocka_unit_test(gateways_in_front_are_believed_and_no_more),
 		cmocka_unit_test(policy_decides),
 		cmocka_unit_test(the_mark_of_junk_is_believed),
 		cmocka_unit_test(without_policy),
