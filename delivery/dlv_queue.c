@@ -633,13 +633,12 @@ run(void *arg)
 	return NULL;
 }
 
-struct dlv_queue *
+void
 dlv_queue_start(struct dlv *d)
 {
 	struct dlv_queue *q = xcalloc(1, sizeof(*q));
 
-	/* Seen by the threads before we return. */
-	d->queue = q;
+	d->queue = q; /* for the threads, too */
 	q->d = d;
 	q->reload_wait = RELOAD_MIN_S;
 	q->clocks_apart = now_unix_ms() - now_ns() / 1000000;
@@ -655,7 +654,6 @@ dlv_queue_start(struct dlv *d)
 		if (err != 0)
 			panic("queue: no thread: %d", err);
 	}
-	return q;
 }
 
 bool

@@ -25,7 +25,8 @@ struct dlv_send;
 struct dlv_fresh;
 struct dlv_why;
 
-struct dlv_queue *dlv_queue_start(struct dlv *d);
+/* Sets d->queue, before its threads begin. */
+void dlv_queue_start(struct dlv *d);
 /* False: a thread or a try is not done by then and still uses *d. */
 bool dlv_queue_stop(struct dlv_queue **q, struct deadline dl);
 /* Look at this message as soon as possible: it is new or was changed. */

@@ -194,7 +194,7 @@ start(struct daemon *dm)
 	d->started_ns = now_ns();
 	d->inflight = inflight_open(inflight_fd);
 	dlv_poison_report(d);
-	d->queue = dlv_queue_start(d);
+	dlv_queue_start(d);
 	dm->rpcd = rpcd_start(d->log, &rpc);
 }
 

@@ -94,7 +94,7 @@ a_queue_found_at_start_is_delivered(void **state)
 	fake_store_add(&t.store, "a1", ANN);
 	fake_store_add(&t.store, "b1", BOB);
 	fake_store_add(&t.store, "c1", CEE);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, is_empty));
 	assert_int_equal(fake_store_entries(&t.store), 0);
 	assert_int_equal(t.store.delivered, 3);
@@ -108,7 +108,7 @@ poked_messages_are_looked_at(void **state)
 
 	(void)state;
 	begin(&t);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, is_loaded));
 	fake_store_add(&t.store, "a1", DAN);
 	dlv_queue_poke(t.d.queue, STR("a1"));
@@ -183,7 +183,7 @@ room_is_limited(void **state)
 		fake_store_add(
 		    &t.store, (const char *[]){ "a1", "b1", "c1" }[i], ANN)
 		    ->state = DLV_HELD;
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, is_loaded));
 	assert_int_equal(dlv_queue_room(t.d.queue, 4, 1), RC_OK);
 	assert_int_equal(dlv_queue_room(t.d.queue, 4, 2), RC_TEMP);
@@ -302,7 +302,7 @@ held_mail_goes_out_when_asked_for(void **state)
 	begin(&t);
 	fake_store_add(&t.store, "a1", ANN)->state = DLV_HELD;
 	fake_store_add(&t.store, "b1", BOB)->state = DLV_POISON;
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, is_loaded));
 	assert_int_equal(t.store.delivered, 0);
 	assert_int_equal(
@@ -341,7 +341,7 @@ restored_mail_is_tried_when_released(void **state)
 		assert_int_equal(step.next_at == INT64_MAX, 1);
 	}
 	assert_int_equal(t.store.updates, 0);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, is_loaded));
 	assert_int_equal(
 	    ask(&t, dlv_on_release, "queue_id", STR("all")), RC_OK);
@@ -365,7 +365,7 @@ deleted_mail_is_gone(void **state)
 	begin(&t);
 	fake_store_add(&t.store, "a1", ANN)->state = DLV_HELD;
 	fake_store_add(&t.store, "b1", BOB)->state = DLV_HELD;
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, is_loaded));
 	assert_int_equal(ask(&t, dlv_on_delete, "queue_id", STR("a1")), RC_OK);
 	assert_int_equal(count(&t), 1);
@@ -418,7 +418,7 @@ poison_is_set_aside_until_asked_for(void **state)
 	die_with(&t, table, "a1");
 	die_with(&t, table, "a1");
 	die_with(&t, table, "b1");
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, one_is_poison));
 	assert_int_equal(t.store.delivered, 1);
 	CHECK_STR(t.store.last_account, STR(BOB));
@@ -490,7 +490,7 @@ a_change_builds_on_the_last_try(void **state)
 		begin(&t);
 		q = fake_store_add(&t.store, "a1", ANN);
 		q->next_at = now_unix() + 60;
-		t.d.queue = dlv_queue_start(&t.d);
+		dlv_queue_start(&t.d);
 		assert_true(becomes(&t, is_loaded));
 		t.store.before = rows[i].before;
 		assert_int_equal(

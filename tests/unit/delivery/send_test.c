@@ -128,7 +128,7 @@ foreign_mail_is_sent_and_gone(void **state)
 	(void)state;
 	begin(&t);
 	message(&t, "a1", "ok@example.net", &e);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.rem.nsent, 1);
 	CHECK_STR(t.rem.sent[0].hop, STR("mx:example.net"));
@@ -161,7 +161,7 @@ a_new_message_is_sent_from_what_is_at_hand(void **state)
 	q = message(&t, "a1", "ok@example.net", NULL);
 	another(&t, "ok@other.example");
 	t.store.item[0].nentries = 0; /* not there yet */
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	p = (struct dlv_plan){ .queue = q, .nqueue = 2, .now = now_unix() };
 	f = dlv_fresh_new(&t.d, &m, &p);
@@ -191,7 +191,7 @@ recipients_of_a_domain_go_together(void **state)
 	message(&t, "a1", "ok@example.net", NULL);
 	another(&t, "ok+2@example.net");
 	another(&t, "ok@other.example");
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.rem.nsent, 2);
 	assert_int_equal(t.rem.sent[0].nto + t.rem.sent[1].nto, 3);
@@ -208,7 +208,7 @@ what_was_not_taken_waits(void **state)
 	(void)state;
 	begin(&t);
 	message(&t, "a1", "later@example.net", NULL);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, updated));
 	q = &t.store.item[0].entries[0];
 	assert_int_equal(q->state, DLV_READY);
@@ -248,7 +248,7 @@ notices_follow_notify(void **state)
 
 		begin(&t);
 		message(&t, "a1", rows[i].to, &e);
-		t.d.queue = dlv_queue_start(&t.d);
+		dlv_queue_start(&t.d);
 		assert_true(becomes(&t, nothing_left));
 		assert_int_equal(t.store.submits, rows[i].notice);
 		if (rows[i].notice) {
@@ -305,7 +305,7 @@ notices_are_signed(void **state)
 		q = message(&t, "a1", "no@example.net", &e);
 		q->state = DLV_DONE;
 		q->next_at = now_unix() - rows[i].age;
-		t.d.queue = dlv_queue_start(&t.d);
+		dlv_queue_start(&t.d);
 		assert_true(
 		    becomes(&t, rows[i].sent ? nothing_left : signer_asked));
 		assert_true(dlv_queue_stop(&t.d.queue, deadline_in(10000)));
@@ -327,7 +327,7 @@ a_failed_notice_goes_to_the_postmaster(void **state)
 	begin(&t);
 	message(&t, "a1", "no@example.net", NULL);
 	t.store.item[0].from = STR("");
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.store.submits, 1);
 	/* The fake directory takes everybody for Ann. */
@@ -363,7 +363,7 @@ too_old_is_given_up(void **state)
 		q->state = rows[i].state;
 		q->attempts = 1;
 		q->expires_at = now_unix() - 1;
-		t.d.queue = dlv_queue_start(&t.d);
+		dlv_queue_start(&t.d);
 		if (rows[i].gone) {
 			assert_true(becomes(&t, nothing_left));
 			assert_int_equal(t.store.submits, 1);
@@ -387,7 +387,7 @@ nothing_is_given_up_untried(void **state)
 
 	(void)state;
 	begin(&t);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	t.d.grace_ns = 0;
 	message(&t, "a1", "later@example.net", NULL)->expires_at =
 	    now_unix() - 1;
@@ -418,7 +418,7 @@ a_dead_places_error_is_told(void **state)
 	(void)state;
 	begin(&t);
 	message(&t, "a1", "down@dead.example", NULL);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	t.d.grace_ns = 0;
 	assert_true(becomes(&t, updated));
 	message(&t, "a2", "ok@dead.example", NULL)->expires_at = now_unix() - 1;
@@ -448,7 +448,7 @@ what_is_too_old_at_a_start_is_tried_first(void **state)
 	begin(&t);
 	message(&t, "a1", "ok@example.net", NULL)->expires_at =
 	    now_unix() - 100;
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.rem.nsent, 1);
 	assert_int_equal(t.store.submits, 0);
@@ -467,7 +467,7 @@ the_sender_is_told_once_that_it_is_late(void **state)
 	q->attempts = 3;
 	q->next_at = now_unix() + 500;
 	t.store.item[0].received_at = now_unix() - 20000;
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, updated));
 	assert_int_equal(t.store.submits, 1);
 	assert_true(
@@ -488,7 +488,7 @@ no_answer_asks_again_under_the_same_id(void **state)
 	begin(&t);
 	t.rem.mute = 1;
 	message(&t, "a1", "ok@example.net", NULL);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.rem.nsent, 2);
 	CHECK_STR(t.rem.sent[0].id, t.rem.sent[1].id);
@@ -506,7 +506,7 @@ a_dead_place_holds_up_nobody_else(void **state)
 	t.conf.remote_concurrency = 1;
 	message(&t, "a1", "down@dead.example", NULL);
 	message(&t, "a2", "down@dead.example", NULL);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, updated));
 	message(&t, "a3", "ok@example.net", NULL);
 	dlv_queue_poke(t.d.queue, STR("a3"));
@@ -554,7 +554,7 @@ held_while_on_its_way_stays_held(void **state)
 	t.rem.silent = true;
 	message(&t, "a1", "later@example.net", NULL);
 	another(&t, "ok@example.net");
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, one_sent));
 	pthread_mutex_lock(&t.store.lock);
 	t.store.item[0].entries[0].state = DLV_HELD;
@@ -587,7 +587,7 @@ held_at_the_last_moment_stays_held(void **state)
 	begin(&t);
 	t.store.before = hold_it;
 	message(&t, "a1", "later@example.net", NULL);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, one_held));
 	assert_true(becomes(&t, updated));
 	q = &t.store.item[0].entries[0];
@@ -608,7 +608,7 @@ deleted_while_on_its_way(void **state)
 	t.rem.silent = true;
 	message(&t, "a1", "ok@example.net", NULL);
 	another(&t, "ok+2@example.net");
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, one_sent));
 	pthread_mutex_lock(&t.store.lock);
 	t.store.item[0].nentries = 1;
@@ -632,7 +632,7 @@ people_are_followed_before_another_try(void **state)
 	q = message(&t, "a1", "ann@example.org", &e);
 	q->dir_id = STR(ANN);
 	q->attempts = 1;
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.rem.nsent, 0);
 	assert_int_equal(t.store.delivered, 1);
@@ -652,7 +652,7 @@ without_a_route_it_is_held_again(void **state)
 	begin(&t);
 	q = message(&t, "a1", "dan@example.org", &e);
 	q->dir_id = STR(DAN);
-	t.d.queue = dlv_queue_start(&t.d);
+	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, updated));
 	assert_int_equal(t.rem.nsent, 0);
 	assert_int_equal(t.store.item[0].entries[0].state, DLV_HELD);
