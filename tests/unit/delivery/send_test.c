@@ -389,8 +389,10 @@ nothing_is_given_up_untried(void **state)
 	begin(&t);
 	dlv_queue_start(&t.d);
 	t.d.grace_ns = 0;
+	pthread_mutex_lock(&t.store.lock);
 	message(&t, "a1", "later@example.net", NULL)->expires_at =
 	    now_unix() - 1;
+	pthread_mutex_unlock(&t.store.lock);
 	dlv_queue_poke(t.d.queue, STR("a1"));
 	assert_true(becomes(&t, nothing_left));
 	assert_int_equal(t.rem.nsent, 1);
