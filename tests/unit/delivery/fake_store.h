@@ -18,7 +18,7 @@ struct store_client {
 	enum rc answer; /* to everything */
 	struct store_queue_item item[FAKE_ITEMS];
 	size_t nitem;
-	unsigned updates, delivered; /* by updates */
+	_Atomic unsigned updates, delivered; /* by updates */
 	/* Somebody is faster: called once, before the next update. */
 	void (*before)(struct store_client *s);
 	struct str last_account;
@@ -26,7 +26,7 @@ struct store_client {
 	struct str queued_body; /* of every queued message */
 
 	/* the last submit, copied */
-	unsigned submits;
+	_Atomic unsigned submits;
 	struct str op_id, meta, body, edits, prefix;
 	size_t nto, nqueue;
 	uint64_t first_entry;    /* what the answer says */

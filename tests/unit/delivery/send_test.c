@@ -423,7 +423,9 @@ a_dead_places_error_is_told(void **state)
 	dlv_queue_start(&t.d);
 	t.d.grace_ns = 0;
 	assert_true(becomes(&t, updated));
+	pthread_mutex_lock(&t.store.lock);
 	message(&t, "a2", "ok@dead.example", NULL)->expires_at = now_unix() - 1;
+	pthread_mutex_unlock(&t.store.lock);
 	dlv_queue_poke(t.d.queue, STR("a2"));
 	assert_true(becomes(&t, one_left));
 	assert_int_equal(t.rem.nsent, 1);
