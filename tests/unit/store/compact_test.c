@@ -84,6 +84,20 @@ expect_survivors(struct rig *r)
 	}
 }
 
+/* Field by field: there are holes between them. */
+static void
+expect_same(const struct store_row *a, const struct store_row *b)
+{
+	assert_int_equal(a->uid, b->uid);
+	assert_true(a->flags == b->flags);
+	assert_true(a->modseq == b->modseq);
+	assert_true(a->size == b->size);
+	assert_int_equal(a->prefix_len, b->prefix_len);
+	assert_true(a->internal_date == b->internal_date);
+	assert_true(a->save_date == b->save_date);
+	assert_memory_equal(a->body, b->body, sizeof(a->body));
+}
+
 static void
 space_comes_back_and_nothing_else_changes(void **state)
 {
@@ -108,7 +122,8 @@ space_comes_back_and_nothing_else_changes(void **state)
 		assert_int_equal(after.highest_modseq, before.highest_modseq);
 		assert_int_equal(after.uidnext, before.uidnext);
 		assert_int_equal(rig_rows(r, after.id, &again), n);
-		assert_memory_equal(rows, again, n * sizeof(*rows));
+		for (size_t k = 0; k < n; k++)
+			expect_same(&rows[k], &again[k]);
 		expect_survivors(r);
 		if (i == 0)
 			rig_reopen(r);
