@@ -499,6 +499,14 @@ step(struct rem_conn *c, size_t *sent)
 		lost(c);
 		return false;
 	case MAIL_CLIENT_BODY:
+		/* Who speaks in the middle has had enough, or lies. */
+		if (c->body_at > 0 && *sent == 0 && c->readable) {
+			r = fetch(c);
+			if (r == RC_TEMP)
+				fail_io(c);
+			if (r != RC_NOENT)
+				return r == RC_OK;
+		}
 		if (feed_some(c) != RC_OK) {
 			log_error(&c->job->log, "remote.body", KVE(errno));
 			fail(c, "4.3.0", STR("the message cannot be read"));
