@@ -7,8 +7,8 @@
 Ends with the line "N passed, N failed" and exits 1 unless all passed.  A part
 that cannot run counts as failed.  Logs are in build-asan/test-logs.
 
-Lint and fuzzing need a processor and nothing else, proto and system mostly
-wait: the former run beside the latter, with the lowest priority.
+The plain build, lint and fuzzing need a processor and nothing else, proto and
+system often wait: the former run beside the latter, with the lowest priority.
 """
 import os
 import re
@@ -218,10 +218,10 @@ def tsan_system(part, long):
     pytest_in(part, TSAN, ["tests/proto", "tests/system"], False)
 
 
-PARTS = [("build-asan", build_asan), ("build-plain", build_plain),
-         ("unit", unit), ("lint", lint), ("fuzz", fuzz), ("proto", proto),
-         ("system", system)]
-BESIDE = ("lint", "fuzz")
+PARTS = [("build-asan", build_asan), ("unit", unit),
+         ("build-plain", build_plain), ("lint", lint), ("fuzz", fuzz),
+         ("proto", proto), ("system", system)]
+BESIDE = ("build-plain", "lint", "fuzz")
 LONG_PARTS = [("tsan-unit", tsan_unit), ("tsan-system", tsan_system)]
 
 
