@@ -342,8 +342,10 @@ out_of_order(struct gw_smtp *s, const struct verb *v)
 	if (s->phase == PH_START)
 		return gw_reply(s, 503, "5.5.1",
 		    s->lmtp ? "Say LHLO first" : "Say EHLO first");
+	/* RFC 2033 section 4.2 leaves LMTP no choice of code here. */
 	if (v->run == gw_on_data && s->phase == PH_MAIL)
-		return gw_reply(s, 554, "5.5.1", "No valid recipients");
+		return gw_reply(
+		    s, s->lmtp ? 503 : 554, "5.5.1", "No valid recipients");
 	if (v->run == on_mail)
 		return gw_reply(s, 503, "5.5.1", "Nested MAIL command");
 	return gw_reply(s, 503, "5.5.1", "Bad sequence of commands");
