@@ -14,6 +14,7 @@
 #include "imap/pop3_text.h"
 
 #define PIECE     (16u << 10) /* of a message, on the stack */
+#define MECHS_MS  1000        /* that CAPA waits for the directory */
 #define RUNS_MAX  1000u       /* in one set */
 #define LINES_MAX 256u        /* of LIST and UIDL in one step */
 
@@ -325,14 +326,25 @@ on_rset(struct imap_session *s)
 	ok(s, "Nothing is deleted");
 }
 
+/*
+ * RFC 2449 section 5: what is announced before the login is announced behind
+ * it too.  STLS is not, as it is offered to nobody who has TLS.
+ */
 static void
 on_capa(struct imap_session *s)
 {
-	imap_out_str(&s->out,
-	    STR("+OK Capabilities follow\r\n"
-		"TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
-		"PIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION Gatepost\r\n"
-		".\r\n"));
+	struct str mechs;
+
+	if (dir_sasl_mechs(
+		s->d->dir, &s->unit, deadline_in(MECHS_MS), &mechs) != RC_OK)
+		mechs = STR("");
+	imap_out_str(
+	    &s->out, STR("+OK Capabilities follow\r\n"
+			 "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+			 "PIPELINING\r\nEXPIRE NEVER\r\nUSER\r\nSASL PLAIN"));
+	imap_out_str(&s->out, mechs.n > 0 ? STR(" ") : STR(""));
+	imap_out_str(&s->out, mechs);
+	imap_out_str(&s->out, STR("\r\nIMPLEMENTATION Gatepost\r\n.\r\n"));
 }
 
 /*

@@ -213,6 +213,15 @@ dir_ticket_redeem(struct dir_client *d, struct arena *a, struct str ticket,
 	return RC_OK;
 }
 
+enum rc
+dir_sasl_mechs(
+    struct dir_client *d, struct arena *a, struct deadline dl, struct str *out)
+{
+	(void)d, (void)a, (void)dl;
+	*out = STR("GSSAPI");
+	return RC_OK;
+}
+
 /* store: accounts and mailboxes */
 enum rc
 store_attach(struct store_client *s, struct str account, struct deadline dl,

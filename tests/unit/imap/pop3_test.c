@@ -104,6 +104,7 @@ a_maildrop_is_listed(void **state)
 		{ 0, S("CAPA\r\n"),
 		    S("+OK Capabilities follow\r\nTOP\r\nUIDL\r\nRESP-CODES\r\n"
 		      "AUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
+		      "USER\r\nSASL PLAIN GSSAPI\r\n"
 		      "IMPLEMENTATION Gatepost\r\n.\r\n") },
 	};
 
