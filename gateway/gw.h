@@ -50,6 +50,7 @@ struct gw {
 	struct trk_client *trk;       /* NULL: nothing is tracked */
 	const char *spool_dir;        /* unnamed files of large bodies */
 	const char *imap_path;        /* IPC socket of imap (access) */
+	struct str node;              /* what the machine calls itself */
 	_Atomic uint64_t body_memory; /* bytes of memfd bodies in flight */
 	/* counters for status */
 	_Atomic uint64_t accepted, deferred, refused;

@@ -3,6 +3,7 @@
  * access submission and the logins of IMAP and POP3.  It can open no mailbox
  * and holds no directory password; all it may write is unnamed spool files.
  */
+#include <limits.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,6 +214,7 @@ main(int argc, char **argv)
 	struct ipc_in in;
 	AUTO_ARENA a = { 0 };
 	const char *write[2] = { NULL, NULL };
+	char node[HOST_NAME_MAX + 1];
 	int status;
 
 	proc_begin(&p, argc, argv);
@@ -222,6 +224,10 @@ main(int argc, char **argv)
 	m.mx = str_eq(str_c(p.role), STR("mx"));
 	m.gw.limit = gw_limit_new(LIMIT_ENTRIES);
 	m.gw.spool_dir = str_fmt(&a, "%s/spool", p.conf->run_dir).p;
+	if (gethostname(node, sizeof(node)) == 0) {
+		node[sizeof(node) - 1] = '\0';
+		m.gw.node = str_c(node);
+	}
 	write[0] = m.gw.spool_dir;
 	find_users(&m, &p);
 	ipc_in_init(&in, &p.start);

@@ -25,8 +25,14 @@ rules_of(const struct gw_smtp *s)
 bool
 gw_rules_here(const struct gw_smtp *s, struct str domain)
 {
-	return s->local && (str_ieq(domain, str_c(s->conf->hostname)) ||
-			       str_ieq(domain, STR("localhost")));
+	if (!s->local)
+		return false;
+	if (str_ieq(domain, str_c(s->conf->hostname)) ||
+	    str_ieq(domain, STR("localhost")))
+		return true;
+	/* In a domain of ours the names are the directory's. */
+	return domain.n > 0 && str_ieq(domain, s->gw->node) &&
+	       !conf_is_local_domain(s->conf, domain);
 }
 
 static struct gw_target

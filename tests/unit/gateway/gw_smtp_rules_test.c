@@ -254,6 +254,12 @@ users_of_the_machine(void **state)
 		    "ann@example.org", "ann@example.org " },
 		{ 7, "", "joe@mx.example.org", "nemo@mx.example.org",
 		    "220 250 250 550 554", "", "" },
+		/* as mail(1) of mailutils says it */
+		{ 7, "joe@Node", "joe@node", "list@node",
+		    "220 250 250 250 354 250", "ann@example.org",
+		    "carl@example.net dan@far.example " },
+		{ 7, "root@node", "", "a@example.org", "220 250 553 503", "",
+		    "" },
 		{ 7, "root@mx.example.org", "", "a@example.org",
 		    "220 250 553 503", "", "" },
 		{ 7, "ann@example.org", "", "a@example.org", "220 250 553 503",
@@ -275,6 +281,7 @@ users_of_the_machine(void **state)
 		f.has_tls = true;
 		f.uid = rows[i].uid;
 		f.ip = STR("");
+		f.gw.node = STR("node");
 		f.gw.site = site(&f, STR(""),
 		    STR("root: ann@example.org\n"
 			"list: carl@example.net, dan@far.example\n"),
