@@ -69,7 +69,8 @@ collect(struct notice *t)
 		struct dlv_entry e;
 
 		if (dlv_entry_get(q->data, &e) == RC_OK &&
-		    dlv_retry_warn_at(t->conf, item, q, &e) <= t->now)
+		    dlv_retry_warn_at(
+			t->conf, item, q, &e, dlv_queue_grace(t->d)) <= t->now)
 			add(t, q, &e);
 	}
 }
@@ -235,7 +236,8 @@ static int64_t
 due_since(const struct notice *t)
 {
 	if (t->action == DLV_DELAYED)
-		return dlv_retry_warn_at(t->conf, t->item, t->q[0], &t->e[0]);
+		return dlv_retry_warn_at(
+		    t->conf, t->item, t->q[0], &t->e[0], 0);
 	return t->q[0]->next_at;
 }
 

@@ -11,7 +11,8 @@
  * A thread is woken only when there is something for it, and after the lock
  * was given away: one that wakes up under the lock sleeps again at once, which
  * is four system calls for nothing.  An outcome that needs nothing to be read
- * is committed by the thread that brings it.
+ * is committed by the thread that brings it.  Wake-ups merge, so whoever has
+ * taken something and leaves something wakes the next.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,7 +33,7 @@
 #define READ_MS      10000
 #define RELOAD_MIN_S 1
 #define RELOAD_MAX_S 30
-#define LOOK_MS      10000 /* the store gave no answer */
+#define LOOK_MS      3000  /* the store gave no answer */
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
 #define WAIT_MAX_MS  30000
 #define CLOCK_SET_MS 60000
@@ -53,6 +54,8 @@ struct dlv_queue {
 	struct dlv_fresh *fresh;   /* to be sent for the first time */
 	int64_t clocks_apart;      /* unix and monotonic, ms */
 	unsigned mute;             /* times in a row that remote said nothing */
+	unsigned idle;             /* threads that wait */
+	_Atomic bool drain;        /* nothing new is begun */
 	_Atomic unsigned leaving;  /* they still wake somebody */
 };
 
@@ -66,6 +69,23 @@ leave(struct dlv_queue *q, bool wake)
 		return;
 	pthread_cond_signal(&q->changed);
 	q->leaving--;
+}
+
+static struct dlv_send *next_outcome(
+    const struct dlv_queue *q, int64_t now, int64_t *out_at);
+
+/* A worker has taken what it does now: is there more, and somebody for it? */
+static void
+give_away(struct dlv_queue *q)
+{
+	int64_t now = now_unix_ms(), at;
+	bool more = !q->drain && (q->fresh != NULL || q->sched.looks != NULL ||
+				     dlv_sched_at(&q->sched) <= now);
+
+	more = q->idle > 0 && (more || next_outcome(q, now, &at) != NULL);
+	pthread_mutex_unlock(&q->lock);
+	if (more)
+		pthread_cond_signal(&q->changed);
 }
 
 void
@@ -171,7 +191,7 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 	AUTO_ARENA a = { 0 };
 	struct dlv_step s;
 
-	dlv_retry_count(conf, item, &s);
+	dlv_retry_count(conf, item, dlv_queue_grace(q->d), &s);
 	dlv_sched_begin(&q->sched, m,
 	    &(struct dlv_numbers){ s.ready, s.held, s.poison, s.expires_at });
 	if (s.next_at != DLV_NEVER)
@@ -180,6 +200,10 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 		const struct store_queued *e = &item->entries[i];
 		struct str hop = dlv_plan_hop(&a, conf, e);
 
+		/* What is too old is this house's, unless it was never tried.
+		 */
+		if (e->expires_at <= now_unix() && e->attempts > 0)
+			continue;
 		/* By a new route: it may be on its way by the old one. */
 		if (hop.n > 0 && (m->running == 0 || dlv_sched_has(m, hop)))
 			dlv_sched_want(&q->sched, m, hop, e->next_at * 1000);
@@ -311,7 +335,7 @@ send_begin(struct dlv_queue *q, struct dlv_job *j, struct arena *a,
 	struct str hop = str_n(j->place->hop, j->place->hop_n);
 	int64_t again;
 
-	pthread_mutex_unlock(&q->lock);
+	give_away(q);
 	if (dlv_send_begin(q->d, j, id, hop, a, item, fresh, &again)) {
 		/* It may be over by now: *j must not be touched. */
 		pthread_mutex_lock(&q->lock);
@@ -325,6 +349,7 @@ send_begin(struct dlv_queue *q, struct dlv_job *j, struct arena *a,
 	}
 	dlv_heap_set(&j->place->jobs, &j->node, again);
 	dlv_sched_poke_place(&q->sched, j->place);
+	dlv_sched_resume(&q->sched, j->m, now_unix_ms());
 }
 
 /* Read a message; with the lock, gives it away. */
@@ -338,7 +363,7 @@ look(struct dlv_queue *q, struct dlv_message *m)
 	struct dlv_job *j;
 	enum rc rc;
 
-	pthread_mutex_unlock(&q->lock);
+	give_away(q);
 	rc = store_queue_get(q->d->store, &a, id, deadline_in(READ_MS), &item);
 	conf = dlv_conf(q->d);
 	pthread_mutex_lock(&q->lock);
@@ -350,6 +375,8 @@ look(struct dlv_queue *q, struct dlv_message *m)
 	} else if (rc != RC_OK) {
 		log_warn(q->d->log, "queue.read", KV("qid", id),
 		    KVC("rc", rc_name(rc)));
+		/* Its other jobs wait for a look that sees something. */
+		m->changed = true;
 		dlv_sched_want(&q->sched, m, STR(""), now_unix_ms() + LOOK_MS);
 	} else {
 		dlv_retry_clock(conf, &item, now_unix(), dlv_queue_grace(q->d));
@@ -399,7 +426,7 @@ work_here(struct dlv_queue *q, struct dlv_job *j)
 	struct dlv_message *m = j->m;
 	struct dlv_step s;
 
-	pthread_mutex_unlock(&q->lock);
+	give_away(q);
 	dlv_retry_step(q->d, str_n(m->id, m->id_n), &s);
 	pthread_mutex_lock(&q->lock);
 	dlv_sched_done(&q->sched, j, now_unix_ms());
@@ -430,7 +457,7 @@ dlv_queue_answered(struct dlv_queue *q, struct dlv_send *s)
 	pthread_mutex_lock(&q->lock);
 	if (s->rc == RC_OK)
 		note_pokes(s);
-	later = s->rc != RC_OK || s->refresh || q->stop;
+	later = s->rc != RC_OK || s->refresh;
 	if (later)
 		DL_APPEND(q->outcomes, s);
 	leave(q, later);
@@ -506,7 +533,7 @@ take_up(struct dlv_queue *q, struct dlv_send *s)
 	DL_DELETE(q->outcomes, s);
 	if (s->rc == RC_OK) {
 		note_pokes(s);
-		pthread_mutex_unlock(&q->lock);
+		give_away(q);
 		dlv_send_commit(s);
 		pthread_mutex_lock(&q->lock);
 		return;
@@ -516,7 +543,7 @@ take_up(struct dlv_queue *q, struct dlv_send *s)
 	mute(q);
 	dlv_sched_done(&q->sched, s->job, now_unix_ms());
 	settle(q, m, false);
-	pthread_mutex_unlock(&q->lock);
+	give_away(q);
 	dlv_send_free(&s);
 	pthread_mutex_lock(&q->lock);
 }
@@ -543,10 +570,12 @@ wait_until(struct dlv_queue *q, int64_t at, int64_t now)
 	int64_t ms = MIN(at, now + WAIT_MAX_MS);
 	const struct timespec until = { ms / 1000, ms % 1000 * 1000000 };
 
+	q->idle++;
 	if (at == DLV_NEVER)
 		pthread_cond_wait(&q->changed, &q->lock);
 	else
 		pthread_cond_timedwait(&q->changed, &q->lock, &until);
+	q->idle--;
 }
 
 static void
@@ -596,6 +625,8 @@ turn(struct dlv_queue *q)
 	watch_clock(q, now);
 	if (s != NULL) {
 		take_up(q, s);
+	} else if (q->drain) {
+		wait_until(q, outcome_at, now);
 	} else if (q->fresh != NULL) {
 		begin_fresh(q, q->fresh);
 	} else if (!q->loading && q->reload_at <= now / 1000) {
@@ -656,6 +687,25 @@ dlv_queue_start(struct dlv *d)
 	}
 }
 
+/*
+ * What is with remote already is waited for: a message that another server has
+ * taken, and we did not note down, would be sent again.
+ */
+static void
+drain(struct dlv_queue *q, struct deadline dl)
+{
+	bool sending = true;
+
+	q->drain = true;
+	while (sending && !deadline_over(dl)) {
+		pthread_mutex_lock(&q->lock);
+		sending = q->sched.running > 0;
+		pthread_mutex_unlock(&q->lock);
+		if (sending)
+			nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+	}
+}
+
 bool
 dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 {
@@ -667,6 +717,7 @@ dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 
 	if (q == NULL)
 		return true;
+	drain(q, deadline_in(deadline_left_ms(dl) / 2));
 	pthread_mutex_lock(&q->lock);
 	q->stop = true;
 	pthread_cond_broadcast(&q->changed);

@@ -15,6 +15,8 @@
 #include "delivery/dlv_sched.h"
 #include "mail/route.h"
 
+#define UNTRIED_MAX_S 3600 /* longer than its time, for a first try */
+
 /* An entry whose time is over. */
 struct fate {
 	bool over;
@@ -42,12 +44,16 @@ dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e)
 
 int64_t
 dlv_retry_warn_at(const struct conf *conf, const struct store_queue_item *item,
-    const struct store_queued *q, const struct dlv_entry *e)
+    const struct store_queued *q, const struct dlv_entry *e, int64_t grace)
 {
+	int64_t at = item->received_at + (int64_t)conf->queue_warn_s;
+
 	if (q->state != DLV_READY || e->warned || item->from.n == 0 ||
 	    (e->notify && !(e->notify & REM_NOTIFY_DELAY)))
 		return INT64_MAX;
-	return item->received_at + (int64_t)conf->queue_warn_s;
+	if (q->attempts == 0 && grace > 0)
+		at = MAX(at, now_unix() + grace);
+	return at;
 }
 
 bool
@@ -96,7 +102,7 @@ entry_of(const struct store_queued *q)
 /*
  * While a place is down only one message at a time is tried there.  What waits
  * behind it is given up with the last error of the place; where none is known,
- * it gets its own try first, however late.
+ * it gets its own try first.  One that cannot even be begun ends all the same.
  */
 static void
 judge(struct retry *t, size_t i)
@@ -115,7 +121,7 @@ judge(struct retry *t, size_t i)
 	f->down = t->p->places != NULL &&
 		  dlv_queue_why(t->p->places, t->p->a, hop, &f->why) == RC_OK;
 	if (!f->down && q->attempts == 0)
-		f->over = false;
+		f->over = t->p->now - q->expires_at > UNTRIED_MAX_S;
 }
 
 static const struct fate *
@@ -211,6 +217,8 @@ blame_place(struct retry *t, const struct store_queued *q, struct dlv_entry *e)
 {
 	const struct fate *f = fate_of(t, q);
 
+	if (!f->down && q->attempts == 0 && e->reply.n == 0)
+		e->reply = STR("it could not be tried here; the log says why");
 	if (!f->down || (q->attempts > 0 && f->why.at <= e->tried_at))
 		return;
 	e->reply = dlv_why_text(t->p->a,

@@ -45,17 +45,20 @@ void dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out);
  */
 void dlv_retry_clock(const struct conf *conf, struct store_queue_item *item,
     int64_t now, int64_t grace);
-/* The numbers of an item as it stands. */
+/* The numbers of an item as it stands; grace as above. */
 void dlv_retry_count(const struct conf *conf,
-    const struct store_queue_item *item, struct dlv_step *out);
+    const struct store_queue_item *item, int64_t grace, struct dlv_step *out);
 /* It is this house's to try: no other system can be named for it. */
 bool dlv_retry_is_here(const struct conf *conf, const struct store_queued *q);
 /* Does this entry expire?  Not when an administrator holds it. */
 bool dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e);
-/* Since when the sender should know that it is late; INT64_MAX: never. */
+/*
+ * Since when the sender should know that it is late; INT64_MAX: never.  What
+ * was not tried is not late in the grace time, in which it will be.
+ */
 int64_t dlv_retry_warn_at(const struct conf *conf,
     const struct store_queue_item *item, const struct store_queued *q,
-    const struct dlv_entry *e);
+    const struct dlv_entry *e, int64_t grace);
 /* "WHAT, the last error of HOST: CODE TEXT": of a place that is down. */
 struct str dlv_why_text(
     struct arena *a, const char *what, const struct dlv_why *why);

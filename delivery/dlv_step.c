@@ -17,7 +17,7 @@
 
 void
 dlv_retry_count(const struct conf *conf, const struct store_queue_item *item,
-    struct dlv_step *out)
+    int64_t grace, struct dlv_step *out)
 {
 	*out = (struct dlv_step){
 		.known = true,
@@ -33,8 +33,8 @@ dlv_retry_count(const struct conf *conf, const struct store_queue_item *item,
 		out->expires_at = MIN(out->expires_at, q->expires_at);
 		if (dlv_retry_expires(q, &e))
 			out->next_at = MIN(out->next_at, q->expires_at);
-		out->next_at =
-		    MIN(out->next_at, dlv_retry_warn_at(conf, item, q, &e));
+		out->next_at = MIN(
+		    out->next_at, dlv_retry_warn_at(conf, item, q, &e, grace));
 		if (q->state == DLV_READY || q->state == DLV_DONE) {
 			out->ready++;
 			if (q->state == DLV_DONE || dlv_retry_is_here(conf, q))
@@ -155,7 +155,7 @@ dlv_retry_step(struct dlv *d, struct str message_id, struct dlv_step *out)
 	    d->store, &a, message_id, deadline_in(READ_MS), &item);
 	if (rc == RC_OK) {
 		dlv_retry_clock(conf, &item, now, dlv_queue_grace(d));
-		dlv_retry_count(conf, &item, out);
+		dlv_retry_count(conf, &item, dlv_queue_grace(d), out);
 	}
 	conf_unref(&conf);
 	if (rc == RC_NOENT) {

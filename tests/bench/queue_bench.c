@@ -66,7 +66,7 @@ note(struct dlv_sched *s, const struct conf *conf,
 	struct dlv_step step;
 	AUTO_ARENA a = { 0 };
 
-	dlv_retry_count(conf, item, &step);
+	dlv_retry_count(conf, item, 0, &step);
 	dlv_sched_begin(s, m,
 	    &(struct dlv_numbers){
 		step.ready, step.held, step.poison, step.expires_at });

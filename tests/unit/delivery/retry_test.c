@@ -423,8 +423,12 @@ the_last_error_is_told(void **state)
 		uint32_t attempts;
 		int64_t tried_at;
 		const char *reply; /* NULL: it is not given up */
+		int64_t late;      /* seconds past its time */
 	} rows[] = {
 		{ false, 0, 0, NULL },
+		{ false, 0, 0, NULL, 3600 },
+		{ false, 0, 0, "it could not be tried here; the log says why",
+		    3601 },
 		{ true, 0, 0,
 		    "not tried, the last error of mx:x.example: "
 		    "refused" },
@@ -446,7 +450,7 @@ the_last_error_is_told(void **state)
 		if (rows[i].attempts > 0)
 			e.reply = STR("own");
 		q.attempts = rows[i].attempts;
-		q.expires_at = NOW;
+		q.expires_at = NOW - rows[i].late;
 		q.data = dlv_entry_put(&t.a, &e);
 		t.places = rows[i].places;
 		try(&t, &q, 1);

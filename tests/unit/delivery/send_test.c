@@ -697,6 +697,69 @@ a_try_is_the_same_after_a_crash(void **state)
 	end(&t);
 }
 
+/* The store is away when a message is looked at: its jobs are not lost. */
+static void
+what_could_not_be_read_is_tried_later(void **state)
+{
+	const struct timespec some = { 0, 300000000 };
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	pthread_mutex_lock(&t.store.lock);
+	message(&t, "a1", "ok@example.net", NULL);
+	t.store.answer = RC_TEMP;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_poke(t.d.queue, STR("a1"));
+	nanosleep(&some, NULL);
+	assert_int_equal(fake_rem_count(&t.rem), 0);
+	pthread_mutex_lock(&t.store.lock);
+	t.store.answer = RC_OK;
+	pthread_mutex_unlock(&t.store.lock);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 1);
+	end(&t);
+}
+
+static bool
+on_its_way(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 1;
+}
+
+static void *
+answer_soon(void *arg)
+{
+	const struct timespec some = { 0, 200000000 };
+	struct test *t = arg;
+
+	nanosleep(&some, NULL);
+	fake_rem_answer(&t->rem, 0, RC_OK);
+	return NULL;
+}
+
+/* Or it would leave once more in the next life. */
+static void
+a_stop_waits_for_what_is_on_its_way(void **state)
+{
+	pthread_t other;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.silent = true;
+	message(&t, "a1", "ok@example.net", NULL);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, on_its_way));
+	assert_int_equal(pthread_create(&other, NULL, answer_soon, &t), 0);
+	assert_true(dlv_queue_stop(&t.d.queue, deadline_in(8000)));
+	pthread_join(other, NULL);
+	assert_int_equal(fake_store_entries(&t.store), 0);
+	end(&t);
+}
+
 int
 main(void)
 {
@@ -721,6 +784,8 @@ main(void)
 		cmocka_unit_test(people_are_followed_before_another_try),
 		cmocka_unit_test(without_a_route_it_is_held_again),
 		cmocka_unit_test(a_try_is_the_same_after_a_crash),
+		cmocka_unit_test(what_could_not_be_read_is_tried_later),
+		cmocka_unit_test(a_stop_waits_for_what_is_on_its_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
