@@ -460,17 +460,19 @@ bool
 gw_rules_room(struct gw_smtp *s, const struct gw_rcpt *r)
 {
 	struct gw_copies *c;
+	bool full;
 	size_t before;
 
 	if (!mail_rules_has_bcc(rules_of(s)))
 		return true;
 	c = copies_of(s);
 	before = c->n;
+	full = c->too_many;
 	copies_to(s, c, r);
 	if (!c->too_many || s->tx.nrcpt == 0)
 		return true;
 	c->n = before;
-	c->too_many = false;
+	c->too_many = full;
 	return false;
 }
 

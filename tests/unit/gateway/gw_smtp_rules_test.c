@@ -90,6 +90,33 @@ rules_change_recipients(void **state)
 	}
 }
 
+/*
+ * The first recipient's copies alone do not fit.  The second one, who is sent
+ * away, must not make that forgotten.
+ */
+static void
+copies_that_do_not_fit_are_remembered(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	struct str rules = STR(""), out;
+	struct fake f;
+
+	(void)state;
+	for (unsigned i = 0; i <= DLV_COPIES_MAX; i++)
+		rules =
+		    str_fmt(&a, "%.*sbcc-to ann@example.org k%u@example.org\n",
+			STRF(rules), i);
+	fake_init(&f, GW_MX);
+	f.gw.site = site(&f, rules, STR(""), STR("0 root\n"));
+	fake_run(&f, STR(E M R "RCPT TO:<joe@example.org>\r\n" D BODY), 500);
+	out = fake_codes(&a, buf_str(&f.out));
+	if (!str_eq(out, STR("220 250 250 250 452 354 451")))
+		fail_msg("%.*s", STRF(out));
+	assert_int_equal(f.submits, 0);
+	gw_site_unref(&f.gw.site);
+	fake_free(&f);
+}
+
 /* A message of n bytes in lines, behind DATA. */
 static struct str
 letter(struct arena *a, size_t n)
@@ -307,6 +334,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_change_recipients),
+		cmocka_unit_test(copies_that_do_not_fit_are_remembered),
 		cmocka_unit_test(sizes_by_group),
 		cmocka_unit_test(users_of_the_machine),
 	};
