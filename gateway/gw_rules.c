@@ -5,8 +5,10 @@
  * goes to the catch-all, so an address that exists is always itself.
  *
  * A blind copy is a recipient that the sender never hears of: NOTIFY=NEVER.
- * If the directory cannot say who it is, the message is deferred, since such
- * copies are often kept by law; if there is no such address, it goes without.
+ * It is the administrator's will and not the sender's, so a group that takes no
+ * mail of strangers takes it.  If it cannot be sent, the message is deferred,
+ * since such copies are often kept by law; only if there is no such address, it
+ * goes without.
  */
 #include <string.h>
 
@@ -190,13 +192,14 @@ gw_rules_targets(struct gw_smtp *s, const struct addr *rcpt,
 
 /* Any number of addresses, in as many questions as that takes. */
 static void
-ask(struct gw_smtp *s, const struct str *q, size_t n, struct dir_rcpt *r)
+ask(struct gw_smtp *s, const struct str *q, size_t n, bool authenticated,
+    struct dir_rcpt *r)
 {
 	for (size_t i = 0; i < n; i += DIR_RCPTS_MAX) {
 		size_t some = MIN(n - i, DIR_RCPTS_MAX);
 
-		if (dir_rcpts(s->gw->dir, &s->unit, q + i, some,
-			s->authenticated, gw_dir_deadline(s), r + i) == RC_OK)
+		if (dir_rcpts(s->gw->dir, &s->unit, q + i, some, authenticated,
+			gw_dir_deadline(s), r + i) == RC_OK)
 			continue;
 		for (size_t k = i; k < i + some; k++)
 			r[k] = (struct dir_rcpt){ .rc = RC_TEMP,
@@ -252,7 +255,8 @@ settle(const struct miss *m, const struct dir_rcpt *r)
 }
 
 static void
-second_question(struct gw_smtp *s, struct gw_target **v, size_t n)
+second_question(
+    struct gw_smtp *s, struct gw_target **v, size_t n, bool authenticated)
 {
 	struct miss *miss = arena_calloc(&s->unit, n, sizeof(*miss));
 	struct str *q = arena_calloc(&s->unit, n * 2, sizeof(*q));
@@ -274,13 +278,14 @@ second_question(struct gw_smtp *s, struct gw_target **v, size_t n)
 			q[nq++] = m->catch_all;
 		}
 	}
-	ask(s, q, nq, r);
+	ask(s, q, nq, authenticated, r);
 	for (size_t i = 0; i < nmiss; i++)
 		settle(&miss[i], r);
 }
 
 void
-gw_rules_ask(struct gw_smtp *s, struct gw_target **v, size_t n)
+gw_rules_ask(
+    struct gw_smtp *s, struct gw_target **v, size_t n, bool authenticated)
 {
 	struct str *q = arena_calloc(&s->unit, n, sizeof(*q));
 	struct dir_rcpt *r = arena_calloc(&s->unit, n, sizeof(*r));
@@ -294,7 +299,7 @@ gw_rules_ask(struct gw_smtp *s, struct gw_target **v, size_t n)
 		else
 			q[nq++] = v[i]->address;
 	}
-	ask(s, q, nq, r);
+	ask(s, q, nq, authenticated, r);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i]->foreign)
 			continue;
@@ -302,7 +307,7 @@ gw_rules_ask(struct gw_smtp *s, struct gw_target **v, size_t n)
 		missing = missing || v[i]->is.rc == RC_NOENT;
 	}
 	if (missing)
-		second_question(s, v, n);
+		second_question(s, v, n, authenticated);
 }
 
 /*
@@ -485,7 +490,7 @@ is_rcpt(const struct gw_tx *tx, struct str address)
 	return false;
 }
 
-/* False: it could not be found out who that is. */
+/* False: it cannot be sent now, so neither can the message. */
 static bool
 take_copy(struct gw_smtp *s, const struct gw_target *t)
 {
@@ -505,7 +510,7 @@ take_copy(struct gw_smtp *s, const struct gw_target *t)
 	}
 	log_warn(s->log, "bcc.refused", KV("to", t->address),
 	    KVC("rc", rc_name(rc)), KV("why", t->is.why));
-	return rc != RC_TEMP;
+	return rc == RC_NOENT;
 }
 
 static bool
@@ -513,7 +518,7 @@ copies(struct gw_smtp *s)
 {
 	const struct gw_copies *c = copies_of(s);
 	struct gw_target *v[BCC_MAX];
-	bool known = true;
+	bool all = true;
 	size_t n = 0, one;
 
 	if (c->too_many) {
@@ -525,10 +530,10 @@ copies(struct gw_smtp *s)
 		if (!is_rcpt(&s->tx, c->v[i]))
 			one_target(s, c->v[i], &v[n++], &one);
 	if (n > 0)
-		gw_rules_ask(s, v, n);
-	for (size_t i = 0; i < n && known; i++)
-		known = take_copy(s, v[i]);
-	return known;
+		gw_rules_ask(s, v, n, true);
+	for (size_t i = 0; i < n && all; i++)
+		all = take_copy(s, v[i]);
+	return all;
 }
 
 /* X-Original-To of everybody, folded, behind what is in the edits already. */

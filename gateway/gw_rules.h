@@ -29,8 +29,10 @@ MUST_CHECK enum rc gw_rules_targets(struct gw_smtp *s, const struct addr *rcpt,
 /*
  * Ask the directory about all that are not foreign: once, and once more about
  * what stands for those it does not know (subaddress, catch-all).
+ * `authenticated` as in dir_rcpts.
  */
-void gw_rules_ask(struct gw_smtp *s, struct gw_target **v, size_t n);
+void gw_rules_ask(
+    struct gw_smtp *s, struct gw_target **v, size_t n, bool authenticated);
 /* Everything goes into one mailbox. */
 bool gw_rules_captures(const struct gw_smtp *s);
 /* Note whom a captured message was for. */

@@ -308,7 +308,7 @@ ask(struct gw_smtp *s, struct line *lines, size_t n)
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < lines[i].nto; j++)
 			v[k++] = &lines[i].to[j];
-	gw_rules_ask(s, v, all);
+	gw_rules_ask(s, v, all, s->authenticated);
 	gw_size_targets(s, v, all);
 	for (size_t i = 0; i < n; i++)
 		if (lines[i].nto > 0)

@@ -283,6 +283,8 @@ dir_rcpts(struct dir_client *d, struct arena *a, const struct str *addresses,
 			out[i].rc = RC_NOENT;
 		else if (str_eq(local, STR("closed")) && !authenticated)
 			out[i].rc = RC_DENY;
+		else if (str_eq(local, STR("off")))
+			out[i].rc = RC_DENY;
 		else if (str_eq(local, STR("unsure")))
 			out[i].rc = RC_TEMP;
 		else if (str_eq(local, STR("away")))

@@ -58,6 +58,12 @@ rules_change_recipients(void **state)
 		    "ann@example.org carl@example.net " },
 		{ "bcc unsure@example.org", S("ann@example.org"),
 		    "220 250 250 250 354 451", "" },
+		{ "bcc off@example.org", S("ann@example.org"),
+		    "220 250 250 250 354 451", "" },
+		/* a group that takes no mail of strangers */
+		{ "bcc closed@example.org", S("ann@example.org"),
+		    "220 250 250 250 354 250",
+		    "ann@example.org closed@example.org " },
 		{ "bcc-to carl@example.net dan@example.org",
 		    S("ann@example.org"), "220 250 250 250 354 250",
 		    "ann@example.org " },
