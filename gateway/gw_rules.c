@@ -495,11 +495,15 @@ static bool
 take_copy(struct gw_smtp *s, const struct gw_target *t)
 {
 	struct mail_route route;
+	struct str why = t->is.why;
 	enum rc rc = t->is.rc;
 
-	if (rc == RC_OK && t->is.kind == DIR_ELSEWHERE)
-		rc = mail_route(
-		    &s->unit, s->conf, t->address, t->is.route, &route);
+	if (rc == RC_OK && t->is.kind == DIR_ELSEWHERE &&
+	    mail_route(&s->unit, s->conf, t->address, t->is.route, &route) !=
+		RC_OK) {
+		rc = RC_TEMP;
+		why = STR("no route to this recipient's system");
+	}
 	if (rc == RC_OK) {
 		gw_rcpt_add(s, &(struct gw_rcpt){ .address = t->address,
 				   .kind = t->is.kind,
@@ -509,7 +513,7 @@ take_copy(struct gw_smtp *s, const struct gw_target *t)
 		return true;
 	}
 	log_warn(s->log, "bcc.refused", KV("to", t->address),
-	    KVC("rc", rc_name(rc)), KV("why", t->is.why));
+	    KVC("rc", rc_name(rc)), KV("why", why));
 	return rc == RC_NOENT;
 }
 

@@ -60,6 +60,9 @@ rules_change_recipients(void **state)
 		    "220 250 250 250 354 451", "" },
 		{ "bcc off@example.org", S("ann@example.org"),
 		    "220 250 250 250 354 451", "" },
+		/* as for the same address in a RCPT: no route yet */
+		{ "bcc away@example.org", S("ann@example.org"),
+		    "220 250 250 250 354 451", "" },
 		/* a group that takes no mail of strangers */
 		{ "bcc closed@example.org", S("ann@example.org"),
 		    "220 250 250 250 354 250",
