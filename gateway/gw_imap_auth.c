@@ -72,8 +72,10 @@ static enum next
 hand_over(struct gw_imap *s, struct str tag)
 {
 	if (gw_relay_begin(s->gw, s->c, STR("imap"), s->login.who.ticket, tag,
-		s->conf->imap_timeout_s) != RC_OK)
+		s->conf->imap_timeout_s) != RC_OK) {
+		gw_guard_leave(s->gw, &s->seat); /* the next may be another */
 		return unavailable(s, tag);
+	}
 	gw_imap_sasl_reset(s);
 	return NEXT_RELAY;
 }

@@ -77,8 +77,7 @@ not_logged_in(struct gw_login *l, enum rc rc, struct str name, struct str mech)
 static enum gw_login_is
 logged_in(struct gw_login *l, struct str mech)
 {
-	if (!l->seat->taken &&
-	    !gw_guard_enter(l->gw, l->conf, l->who.id, l->seat))
+	if (!gw_guard_enter(l->gw, l->conf, l->who.id, l->seat))
 		return GW_LOGIN_LIMIT;
 	atomic_fetch_add(&l->gw->logins, 1);
 	log_info(l->log, "login.ok", KV("login", l->who.login),

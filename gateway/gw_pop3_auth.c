@@ -44,8 +44,10 @@ static enum next
 hand_over(struct gw_pop3 *s)
 {
 	if (gw_relay_begin(s->gw, s->c, STR("pop"), s->login.who.ticket,
-		STR("+"), GW_POP3_IDLE_S) != RC_OK)
+		STR("+"), GW_POP3_IDLE_S) != RC_OK) {
+		gw_guard_leave(s->gw, &s->seat); /* the next may be another */
 		return unavailable(s);
+	}
 	gw_pop3_reset(s);
 	return NEXT_RELAY;
 }

@@ -209,6 +209,9 @@ conf_unref(const struct conf **c)
 static const struct dir_account ann = { .id = STR_INIT("id-ann"),
 	.login = STR_INIT("ann"),
 	.ticket = STR_INIT("0123456789abcdef") };
+static const struct dir_account ben = { .id = STR_INIT("id-ben"),
+	.login = STR_INIT("ben"),
+	.ticket = STR_INIT("fedcba9876543210") };
 
 enum rc
 dir_login_password(struct dir_client *d, struct arena *a,
@@ -219,10 +222,14 @@ dir_login_password(struct dir_client *d, struct arena *a,
 	assert(in->password.n > 0 && in->ticket);
 	if (str_eq(in->password, STR("broken")))
 		return RC_TEMP;
-	if (!str_eq(in->name, STR("ann")) || in->authzid.n > 0 ||
-	    !str_eq(in->password, STR("sec\"r\\et")))
+	if (in->authzid.n > 0 || !str_eq(in->password, STR("sec\"r\\et")))
 		return RC_DENY;
-	*out = ann;
+	if (str_eq(in->name, STR("ben")))
+		*out = ben;
+	else if (str_eq(in->name, STR("ann")))
+		*out = ann;
+	else
+		return RC_DENY;
 	return RC_OK;
 }
 enum rc

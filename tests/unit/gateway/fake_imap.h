@@ -2,8 +2,8 @@
  * fake_imap - netd and the directory for the tests of the login fronts,
  * in one thread; imap itself is a real UNIX socket that the test listens on.
  *
- * People: "ann" with the password "secret"; by GSSAPI whoever says "step" and
- * then nothing.  The password "broken" makes the directory fail.
+ * People: "ann" and "ben" with the password sec"r\et; by GSSAPI whoever says
+ * "step" and then nothing.  The password "broken" makes the directory fail.
  */
 #ifndef FAKE_IMAP_H
 #define FAKE_IMAP_H

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "gateway/gw_guard.h"
 #include "imap/preamble.h"
 #include "tests/unit/gateway/fake_imap.h"
 
@@ -392,6 +393,32 @@ a_login_is_handed_over(void **state)
 	unlink(un.sun_path);
 }
 
+/* A login that leads nowhere takes no seat: ben's sessions are ben's. */
+static void
+seats_are_left(void **state)
+{
+	struct gw_guard_seat elsewhere = { 0 };
+	struct fake_imap f;
+	struct str out;
+
+	(void)state;
+	fake_imap_init(&f);
+	f.tls = true;
+	f.conf.user_sessions_max = 1;
+	assert_true(gw_guard_enter(&f.gw, &f.conf, STR("id-ben"), &elsewhere));
+	fake_imap_run(&f,
+	    STR("a AUTHENTICATE PLAIN AGFubgBzZWMiclxldA==\r\n"
+		"b AUTHENTICATE PLAIN AGJlbgBzZWMiclxldA==\r\n"),
+	    SIZE_MAX / 2);
+	out = buf_str(&f.out);
+	out = str_from(out, str_chr(out, '\n') + 1);
+	if (!str_eq(out,
+		STR("a " TEMP "b NO [LIMIT] Too many sessions of yours\r\n")))
+		fail_msg("got \"%.*s\"", STRF(out));
+	gw_guard_leave(&f.gw, &elsewhere);
+	fake_imap_free(&f);
+}
+
 int
 main(void)
 {
@@ -406,6 +433,7 @@ main(void)
 		cmocka_unit_test(a_large_ticket_fits),
 		cmocka_unit_test(mechanisms_are_remembered),
 		cmocka_unit_test(a_login_is_handed_over),
+		cmocka_unit_test(seats_are_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

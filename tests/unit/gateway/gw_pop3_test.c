@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "gateway/gw_guard.h"
 #include "gateway/gw_pop3.h"
 #include "imap/preamble.h"
 #include "tests/unit/gateway/fake_imap.h"
@@ -206,6 +207,33 @@ nobody_is_home(void **state)
 	check_rows(rows, COUNT(rows), true);
 }
 
+/* A login that leads nowhere takes no seat: ben's sessions are ben's. */
+static void
+seats_are_left(void **state)
+{
+	struct gw_guard_seat elsewhere = { 0 };
+	struct fake_imap f;
+	struct str out;
+
+	(void)state;
+	fake_imap_init(&f);
+	f.ops = &gw_pop3_ops;
+	f.tls = true;
+	f.conf.user_sessions_max = 1;
+	assert_true(gw_guard_enter(&f.gw, &f.conf, STR("id-ben"), &elsewhere));
+	fake_imap_run(&f,
+	    STR("USER ann\r\nPASS sec\"r\\et\r\nUSER ben\r\nPASS "
+		"sec\"r\\et\r\n"),
+	    SIZE_MAX / 2);
+	out = buf_str(&f.out);
+	out = str_from(out, str_chr(out, '\n') + 1);
+	if (!str_eq(out, STR(USER_OK TEMP USER_OK
+			     "-ERR [SYS/TEMP] Too many sessions of yours\r\n")))
+		fail_msg("got \"%.*s\"", STRF(out));
+	gw_guard_leave(&f.gw, &elsewhere);
+	fake_imap_free(&f);
+}
+
 int
 main(void)
 {
@@ -214,6 +242,7 @@ main(void)
 		cmocka_unit_test(a_dialogue_before_the_login),
 		cmocka_unit_test(a_login_is_handed_over),
 		cmocka_unit_test(nobody_is_home),
+		cmocka_unit_test(seats_are_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
