@@ -109,7 +109,7 @@ struct gw_smtp {
 	unsigned auth_failures;
 	struct arena a; /* lives from EHLO to EHLO */
 	struct str helo;
-	struct arena login; /* lives from AUTH to the end */
+	struct arena login; /* lives from AUTH to STARTTLS or the end */
 	struct dir_account account;
 	struct gw_guard_seat seat;
 	bool authenticated;

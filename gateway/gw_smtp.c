@@ -324,6 +324,13 @@ forget(struct gw_smtp *s)
 {
 	gw_tx_reset(s);
 	gw_auth_reset(s);
+	if (!s->local) { /* whom the kernel has named */
+		gw_guard_leave(s->gw, &s->seat);
+		s->account = (struct dir_account){ 0 };
+		arena_reset(&s->login);
+		s->authenticated = false;
+		netd_set_class(s->c, false);
+	}
 	arena_reset(&s->a);
 	s->helo = STR("");
 	s->esmtp = false;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "gateway/gw_guard.h"
 #include "tests/unit/gateway/smtp_words.h"
 
 struct row {
@@ -271,6 +272,30 @@ nothing_before_tls(void **state)
 	fake_free(&f);
 }
 
+/* A login in clear, where that is allowed, is not one behind TLS. */
+static void
+a_login_in_clear_is_forgotten(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	struct gw_guard_seat elsewhere = { 0 };
+	struct fake f;
+	struct str out;
+
+	(void)state;
+	fake_init(&f, GW_SUBMISSION);
+	f.ip = STR("127.0.0.1");
+	f.conf.plaintext_login_on_loopback = true;
+	f.conf.user_sessions_max = 1;
+	fake_run(&f, STR(E AUTH "STARTTLS\r\n" E MA AUTH MA), 500);
+	out = fake_codes(&a, buf_str(&f.out));
+	if (!str_eq(out, STR("220 250 235 220 250 530 235 250")))
+		fail_msg("%.*s", STRF(out));
+	/* nor does it hold a seat when all is over */
+	assert_true(gw_guard_enter(&f.gw, &f.conf, STR("id-ann"), &elsewhere));
+	gw_guard_leave(&f.gw, &elsewhere);
+	fake_free(&f);
+}
+
 static void
 what_delivery_gets(void **state)
 {
@@ -388,6 +413,7 @@ main(void)
 		cmocka_unit_test(directory_trouble_is_451),
 		cmocka_unit_test(submission_dialogues),
 		cmocka_unit_test(nothing_before_tls),
+		cmocka_unit_test(a_login_in_clear_is_forgotten),
 		cmocka_unit_test(what_delivery_gets),
 		cmocka_unit_test(large_bodies),
 		cmocka_unit_test(too_large_is_552),
