@@ -19,6 +19,7 @@ libimap_a_SOURCES = \
 	%D%/flags.h %D%/flags.c \
 	%D%/gather.h %D%/gather.c \
 	%D%/list.h %D%/list_parse.c \
+	%D%/mechs.h %D%/mechs.c \
 	%D%/message.h %D%/message.c \
 	%D%/mutf7.h %D%/mutf7.c \
 	%D%/name.h %D%/name.c \

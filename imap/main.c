@@ -169,6 +169,7 @@ main(int argc, char **argv)
 
 	proc_begin(&m.proc, argc, argv);
 	pthread_mutex_init(&m.lock, NULL);
+	imap_mechs_init(&m.d.mechs);
 	m.d.log = &m.proc.log;
 	m.d.conf = conf_ref(m.proc.conf);
 	m.d.conf_get = conf_get;

@@ -14,7 +14,6 @@
 #include "imap/pop3_text.h"
 
 #define PIECE     (16u << 10) /* of a message, on the stack */
-#define MECHS_MS  1000        /* that CAPA waits for the directory */
 #define RUNS_MAX  1000u       /* in one set */
 #define LINES_MAX 256u        /* of LIST and UIDL in one step */
 
@@ -333,11 +332,8 @@ on_rset(struct imap_session *s)
 static void
 on_capa(struct imap_session *s)
 {
-	struct str mechs;
+	struct str mechs = imap_mechs(&s->d->mechs, s->d->dir, &s->unit);
 
-	if (dir_sasl_mechs(
-		s->d->dir, &s->unit, deadline_in(MECHS_MS), &mechs) != RC_OK)
-		mechs = STR("");
 	imap_out_str(
 	    &s->out, STR("+OK Capabilities follow\r\n"
 			 "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"

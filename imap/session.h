@@ -19,6 +19,7 @@
 #include "imap/account.h"
 #include "imap/flags.h"
 #include "imap/gather.h"
+#include "imap/mechs.h"
 #include "imap/out.h"
 #include "imap/set.h"
 #include "imap/view.h"
@@ -48,6 +49,7 @@ struct imap_daemon {
 	struct imap_watches *watches;
 	struct imap_spool *spool; /* imap/upload.h */
 	struct inflight *inflight;
+	struct imap_mechs mechs;
 	/* A reference to the settings now. */
 	const struct conf *(*conf_get)(struct imap_daemon *d);
 };

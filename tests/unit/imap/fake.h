@@ -41,7 +41,8 @@ struct fake_world {
 	bool down;       /* the store does not answer */
 	bool deadly;     /* reading a message ends the process */
 	bool unreadable; /* message bytes cannot be read */
-	enum rc ticket;
+	enum rc ticket, mechs;
+	unsigned asked_mechs;
 };
 
 struct fake_client {

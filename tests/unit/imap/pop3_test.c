@@ -112,6 +112,49 @@ a_maildrop_is_listed(void **state)
 	run_pop(pop_messages, turns, COUNT(turns));
 }
 
+/* A directory that does not answer is not waited for by each CAPA. */
+static void
+mechanisms_are_remembered(void **state)
+{
+	static const struct {
+		enum rc rc;
+		const char *want;
+	} rows[] = { { RC_OK, "SASL PLAIN GSSAPI\r\n" },
+		{ RC_TEMP, "SASL PLAIN\r\n" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str want = str_c(rows[i].want);
+		struct fake_client cl[2];
+		struct fake_world w;
+		struct str got;
+
+		fake_world_init(&w);
+		w.mechs = rows[i].rc;
+		for (size_t k = 0; k < 2; k++) {
+			fake_connect_pop(&w, &cl[k]);
+			(void)fake_said(&cl[k]);
+			fake_send(&cl[k], STR("CAPA\r\n"), SIZE_MAX);
+			got = fake_said(&cl[k]);
+			assert_true(str_find(got, want) < got.n);
+			fake_send(&cl[k], STR("CAPA\r\n"), SIZE_MAX);
+			got = fake_said(&cl[k]);
+			assert_true(str_find(got, want) < got.n);
+		}
+		assert_int_equal(w.asked_mechs, 1);
+		/* when it is time, again; and what was known stays */
+		w.mechs = RC_TEMP;
+		w.d.mechs.until = 0;
+		fake_send(&cl[0], STR("CAPA\r\n"), SIZE_MAX);
+		got = fake_said(&cl[0]);
+		assert_true(str_find(got, want) < got.n);
+		assert_int_equal(w.asked_mechs, 2);
+		fake_disconnect(&cl[0]);
+		fake_disconnect(&cl[1]);
+		fake_world_free(&w);
+	}
+}
+
 static void
 messages_are_sent_with_their_dots(void **state)
 {
@@ -476,6 +519,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(login_follows_the_ticket),
 		cmocka_unit_test(a_maildrop_is_listed),
+		cmocka_unit_test(mechanisms_are_remembered),
 		cmocka_unit_test(messages_are_sent_with_their_dots),
 		cmocka_unit_test(what_is_deleted_goes_at_quit),
 		cmocka_unit_test(quit_changes_what_was_said_and_nothing_else),
