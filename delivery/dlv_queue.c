@@ -37,7 +37,6 @@
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
 #define WAIT_MAX_MS  30000
 #define CLOCK_SET_MS 60000
-#define GRACE_WAITS  5   /* of queue_retry_min_s */
 #define FRESH_JOBS   20u /* of one message at once */
 
 struct dlv_queue {
@@ -584,7 +583,7 @@ give_grace(struct dlv_queue *q)
 	const struct conf *conf = dlv_conf(q->d);
 
 	q->d->grace_ns = now_ns() + (int64_t)conf->queue_retry_min_s *
-					GRACE_WAITS * 1000000000;
+					DLV_GRACE_WAITS * 1000000000;
 	conf_unref(&conf);
 }
 

@@ -47,13 +47,14 @@ dlv_retry_warn_at(const struct conf *conf, const struct store_queue_item *item,
     const struct store_queued *q, const struct dlv_entry *e, int64_t grace)
 {
 	int64_t at = item->received_at + (int64_t)conf->queue_warn_s;
+	int64_t until = now_unix() + grace;
+	int64_t began =
+	    until - (int64_t)conf->queue_retry_min_s * DLV_GRACE_WAITS;
 
 	if (q->state != DLV_READY || e->warned || item->from.n == 0 ||
 	    (e->notify && !(e->notify & REM_NOTIFY_DELAY)))
 		return INT64_MAX;
-	if (q->attempts == 0 && grace > 0)
-		at = MAX(at, now_unix() + grace);
-	return at;
+	return q->attempts == 0 && grace > 0 && at < began ? until : at;
 }
 
 bool

@@ -15,6 +15,8 @@
 
 #include "delivery/dlv_plan.h"
 
+#define DLV_GRACE_WAITS 5 /* of queue_retry_min_s: the grace time */
+
 struct dlv;
 struct dlv_why;
 
@@ -54,7 +56,7 @@ bool dlv_retry_is_here(const struct conf *conf, const struct store_queued *q);
 bool dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e);
 /*
  * Since when the sender should know that it is late; INT64_MAX: never.  What
- * was not tried is not late in the grace time, in which it will be.
+ * was late already when the grace time began is tried in it first.
  */
 int64_t dlv_retry_warn_at(const struct conf *conf,
     const struct store_queue_item *item, const struct store_queued *q,
