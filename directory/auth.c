@@ -12,13 +12,13 @@
 #include "directory/login_name.h"
 
 static void
-terms(const struct dir *d, struct arena *a, struct buf *b, enum dir_role role,
-    struct str value)
+terms(const struct dir *d, struct arena *a, struct dir_terms *t,
+    enum dir_role role, struct str value)
 {
 	const char *attr;
 
 	for (size_t at = 0; (attr = dir_schema_next(&d->schema, role, &at));)
-		dir_f_term(a, b, attr,
+		dir_f_term(a, t, attr,
 		    str_ieq(str_c(attr), STR("proxyAddresses")) ? STR("smtp:")
 								: STR(""),
 		    value);
@@ -32,26 +32,25 @@ login_query(
 	struct dir_query q = { .scope = DIR_SUBTREE,
 		.attrs = d->schema.fetch,
 		.max = DIR_MATCHES_MAX };
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 
-	buf_init(&b, DIR_FILTER_MAX);
 	if (n->form != DIR_LOGIN_AT) {
-		terms(d, a, &b, DIR_R_LOGIN, n->account);
+		terms(d, a, &t, DIR_R_LOGIN, n->account);
 	} else {
-		terms(d, a, &b, DIR_R_UPN, n->whole);
+		terms(d, a, &t, DIR_R_UPN, n->whole);
 		if (!d->schema.ad)
-			terms(d, a, &b, DIR_R_LOGIN, n->whole);
+			terms(d, a, &t, DIR_R_LOGIN, n->whole);
 		/* account@REALM is a principal of AD whatever the UPN is. */
 		if (str_ieq(n->domain, str_c(d->conf->realm)))
-			terms(d, a, &b,
+			terms(d, a, &t,
 			    d->schema.ad ? DIR_R_LOGIN : DIR_R_PRINCIPAL,
 			    d->schema.ad ? n->account : n->whole);
 		if (conf_is_local_domain(d->conf, n->domain)) {
-			terms(d, a, &b, DIR_R_ALIAS, n->whole);
-			terms(d, a, &b, DIR_R_MAIL, n->whole);
+			terms(d, a, &t, DIR_R_ALIAS, n->whole);
+			terms(d, a, &t, DIR_R_MAIL, n->whole);
 		}
 	}
-	q.filter = dir_f_scoped(d, a, str_fmt(a, "(|%.*s)", STRF(buf_str(&b))));
+	q.filter = dir_f_scoped(d, a, dir_f_joined(a, "|", &t));
 	return q;
 }
 
@@ -187,7 +186,7 @@ dir_resolve_principal(struct dir *d, struct arena *a, struct str principal,
 	struct str realm = str_from(principal, at + 1);
 	struct found f = { 0 };
 	struct dir_query q;
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 	enum rc rc;
 
 	if (at == principal.n || name.n == 0 || realm.n == 0 ||
@@ -196,12 +195,10 @@ dir_resolve_principal(struct dir *d, struct arena *a, struct str principal,
 	if (str_chr(name, '/') < name.n)
 		return refuse(d, NULL, principal, "service_principal");
 	q = dir_q_attr(d, a, DIR_R_LOGIN, name);
-	buf_init(&b, DIR_FILTER_MAX);
-	terms(d, a, &b, DIR_R_PRINCIPAL, principal);
-	if (b.n) {
-		terms(d, a, &b, DIR_R_LOGIN, name);
-		q.filter = dir_f_scoped(
-		    d, a, str_fmt(a, "(|%.*s)", STRF(buf_str(&b))));
+	terms(d, a, &t, DIR_R_PRINCIPAL, principal);
+	if (t.b.n) {
+		terms(d, a, &t, DIR_R_LOGIN, name);
+		q.filter = dir_f_scoped(d, a, dir_f_joined(a, "|", &t));
 	}
 	if ((rc = one_account(d, a, principal, &q, dl, NULL, &f)) != RC_OK)
 		return rc;

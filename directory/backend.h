@@ -36,7 +36,7 @@ enum dir_scope { DIR_BASE, DIR_SUBTREE };
 struct dir_query {
 	struct str base; /* empty: the configured base */
 	enum dir_scope scope;
-	struct str filter;
+	struct str filter;        /* empty: there is none; RC_TEMP */
 	const char *const *attrs; /* NULL at the end */
 	size_t max;
 	bool paged; /* may be long: fetch it page by page */

@@ -8,6 +8,7 @@
 
 #include "directory/dn.h"
 #include "directory/group.h"
+#include "directory/login_name.h"
 #include "directory/member_list.h"
 #include "mail/addr.h"
 
@@ -180,10 +181,16 @@ members_by_uid(struct expansion *x, const struct dir_strs *uid)
 		size_t n = 0;
 		enum rc rc;
 
-		for (; at < uid->n && n < BATCH; at++)
-			if (first_time(x, "uid", uid->v[at]))
-				q[n++] = dir_q_attr(
-				    x->d, &a, DIR_R_LOGIN, uid->v[at]);
+		for (; at < uid->n && n < BATCH; at++) {
+			struct str who = uid->v[at];
+
+			if (who.n > DIR_LOGIN_MAX)
+				log_warn(&x->d->log, "group.member_missing",
+				    KV("member", str_sub(who, 0, 80)),
+				    KVC("why", "too long for a login name"));
+			else if (first_time(x, "uid", who))
+				q[n++] = dir_q_attr(x->d, &a, DIR_R_LOGIN, who);
+		}
 		if ((rc = ask(x, &a, q, n)) != RC_OK)
 			return rc;
 	}

@@ -130,6 +130,9 @@ send_query(const struct batch *b, const struct dir_query *q,
 	const char *base;
 	AUTO_ARENA a = { 0 };
 
+	/* libldap would take it as "(objectClass=*)". */
+	if (q->filter.n == 0)
+		return LDAP_FILTER_ERROR;
 	if (q->base.n == 0)
 		base = b->base;
 	else if (str_cstr(&a, q->base, &base) != RC_OK)
@@ -225,6 +228,8 @@ search_paged(const struct batch *b, struct dir_query *q)
 		controls[0] = page;
 		code = send_query(b, q, controls, &msgid);
 		ldap_control_free(page);
+		if (code == LDAP_FILTER_ERROR)
+			break;
 		if (code != LDAP_SUCCESS) {
 			*b->fate = DIR_LINK_BROKEN;
 			break;

@@ -18,6 +18,7 @@
 #include "directory/ad_value.h"
 #include "directory/dn.h"
 #include "directory/group.h"
+#include "directory/login_name.h"
 #include "directory/member.h"
 #include "mail/addr.h"
 
@@ -346,17 +347,23 @@ first_time(struct climb *c, size_t account, struct str dn)
 	return true;
 }
 
-/* All addresses that an entry goes by. */
+/* All addresses that an entry goes by; an attribute may hold anything. */
 static void
 take_addresses(
     struct arena *a, const struct dir_entry *e, struct str **out, size_t *out_n)
 {
-	size_t n = MIN(e->nmails + e->naliases, DIR_NAMES_MAX);
+	size_t all = e->nmails + e->naliases, n = 0;
+	struct addr addr;
 
-	*out = arena_calloc(a, n + 1, sizeof(**out));
-	for (size_t i = 0; i < n; i++)
-		(*out)[i] = str_dup(
-		    a, i < e->nmails ? e->mail[i] : e->alias[i - e->nmails]);
+	*out = arena_calloc(a, MIN(all, DIR_NAMES_MAX) + 1, sizeof(**out));
+	for (size_t i = 0; i < all && n < DIR_NAMES_MAX; i++) {
+		struct str v =
+		    i < e->nmails ? e->mail[i] : e->alias[i - e->nmails];
+
+		if (v.n <= MAIL_ADDR_TEXT_MAX &&
+		    mail_addr_parse(a, v, &addr) == RC_OK)
+			(*out)[n++] = str_dup(a, v);
+	}
 	*out_n = n;
 }
 
@@ -503,7 +510,8 @@ read_account(
 	dir_entry_read(q->a, &q->d->schema, &s->found[0], &e);
 	x->known = true;
 	x->dn = e.dn;
-	x->login = e.login;
+	if (e.login.n <= DIR_LOGIN_MAX)
+		x->login = e.login;
 	x->primary = primary_sid(q, &s->found[0]);
 	take_addresses(q->a, &e, &x->address, &x->naddress);
 	is_itself(q, x);

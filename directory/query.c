@@ -16,13 +16,29 @@
 	"(objectClass=mailGroup)(objectClass=nisMailAlias)"
 
 void
-dir_f_term(struct arena *a, struct buf *b, const char *attr, struct str prefix,
-    struct str value)
+dir_terms_free(struct dir_terms *t)
 {
-	struct str v = dir_filter_escape(a, value);
+	buf_free(&t->b);
+}
 
-	if (buf_fmt(b, "(%s=%.*s%.*s)", attr, STRF(prefix), STRF(v)) != RC_OK)
-		panic("a filter grew past its bound");
+void
+dir_f_term(struct arena *a, struct dir_terms *t, const char *attr,
+    struct str prefix, struct str value)
+{
+	if (t->b.cap == 0)
+		buf_init(&t->b, DIR_FILTER_MAX);
+	/* Escaped, it is three times as long at most. */
+	t->over |= value.n > DIR_FILTER_MAX ||
+		   buf_fmt(&t->b, "(%s=%.*s%.*s)", attr, STRF(prefix),
+		       STRF(dir_filter_escape(a, value))) != RC_OK;
+}
+
+struct str
+dir_f_joined(struct arena *a, const char *op, const struct dir_terms *t)
+{
+	if (t->over)
+		return STR("");
+	return str_fmt(a, "(%s%.*s)", op, STRF(buf_str(&t->b)));
 }
 
 /*
@@ -34,29 +50,23 @@ dir_f_scoped(const struct dir *d, struct arena *a, struct str filter)
 {
 	const char *scope = d->conf->scope_filter;
 
-	if (scope == NULL || scope[0] == '\0')
+	if (scope == NULL || scope[0] == '\0' || filter.n == 0)
 		return filter;
 	return str_fmt(a, "(&%.*s(|%s%s))", STRF(filter), scope,
 	    d->schema.ad ? AD_NOT_PEOPLE : RFC_NOT_PEOPLE);
 }
 
 static void
-all_of_role(const struct dir *d, struct arena *a, struct buf *b,
+all_of_role(const struct dir *d, struct arena *a, struct dir_terms *t,
     enum dir_role role, struct str value)
 {
 	const char *attr;
 
 	for (size_t at = 0; (attr = dir_schema_next(&d->schema, role, &at));)
-		dir_f_term(a, b, attr,
+		dir_f_term(a, t, attr,
 		    str_ieq(str_c(attr), STR("proxyAddresses")) ? STR("smtp:")
 								: STR(""),
 		    value);
-}
-
-static struct str
-wrapped(struct arena *a, const char *op, const struct buf *b)
-{
-	return str_fmt(a, "(%s%.*s)", op, STRF(buf_str(b)));
 }
 
 static struct dir_query
@@ -71,28 +81,26 @@ query(const struct dir *d, struct str filter)
 struct dir_query
 dir_q_address(const struct dir *d, struct arena *a, struct str address)
 {
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 
-	buf_init(&b, DIR_FILTER_MAX);
-	all_of_role(d, a, &b, DIR_R_ALIAS, address);
-	all_of_role(d, a, &b, DIR_R_MAIL, address);
-	all_of_role(d, a, &b, DIR_R_UPN, address);
-	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+	all_of_role(d, a, &t, DIR_R_ALIAS, address);
+	all_of_role(d, a, &t, DIR_R_MAIL, address);
+	all_of_role(d, a, &t, DIR_R_UPN, address);
+	return query(d, dir_f_scoped(d, a, dir_f_joined(a, "|", &t)));
 }
 
 struct dir_query
 dir_q_id(const struct dir *d, struct arena *a, struct str id)
 {
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 	struct str raw;
 
-	buf_init(&b, DIR_FILTER_MAX);
 	if (d->schema.ad && ad_guid_bytes(a, id, &raw) == RC_OK)
-		all_of_role(d, a, &b, DIR_R_ID, raw);
+		all_of_role(d, a, &t, DIR_R_ID, raw);
 	/* An LDIF file may have it as text. */
 	if (!d->schema.ad || d->conf->directory == CONF_LDIF)
-		all_of_role(d, a, &b, DIR_R_ID, id);
-	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+		all_of_role(d, a, &t, DIR_R_ID, id);
+	return query(d, dir_f_scoped(d, a, dir_f_joined(a, "|", &t)));
 }
 
 struct dir_query
@@ -111,11 +119,10 @@ struct dir_query
 dir_q_attr(
     const struct dir *d, struct arena *a, enum dir_role role, struct str value)
 {
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 
-	buf_init(&b, DIR_FILTER_MAX);
-	all_of_role(d, a, &b, role, value);
-	return query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+	all_of_role(d, a, &t, role, value);
+	return query(d, dir_f_scoped(d, a, dir_f_joined(a, "|", &t)));
 }
 
 /* Whether an entry is there. */
@@ -135,12 +142,11 @@ dir_q_in_chain(
     const struct dir *d, struct arena *a, struct str dn, struct str group)
 {
 	struct dir_query q = presence(dn);
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 
 	(void)d;
-	buf_init(&b, DIR_FILTER_MAX);
-	dir_f_term(a, &b, "memberOf:" IN_CHAIN ":", STR(""), group);
-	q.filter = str_dup(a, buf_str(&b));
+	dir_f_term(a, &t, "memberOf:" IN_CHAIN ":", STR(""), group);
+	q.filter = dir_f_joined(a, "&", &t);
 	return q;
 }
 
@@ -150,15 +156,14 @@ dir_q_in_scope(
 {
 	struct str group = str_c(d->conf->scope_group);
 	struct dir_query q = presence(group);
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 
 	if (d->schema.ad)
 		return dir_q_in_chain(d, a, dn, group);
-	buf_init(&b, DIR_FILTER_MAX);
-	all_of_role(d, a, &b, DIR_R_MEMBER_DN, dn);
+	all_of_role(d, a, &t, DIR_R_MEMBER_DN, dn);
 	if (login.n)
-		all_of_role(d, a, &b, DIR_R_MEMBER_UID, login);
-	q.filter = wrapped(a, "|", &b);
+		all_of_role(d, a, &t, DIR_R_MEMBER_UID, login);
+	q.filter = dir_f_joined(a, "|", &t);
 	return q;
 }
 
@@ -167,15 +172,14 @@ dir_q_above(const struct dir *d, struct arena *a, struct str dn,
     struct str login, const struct str *address, size_t n, size_t max)
 {
 	struct dir_query q;
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 
-	buf_init(&b, DIR_FILTER_MAX);
-	all_of_role(d, a, &b, DIR_R_MEMBER_DN, dn);
+	all_of_role(d, a, &t, DIR_R_MEMBER_DN, dn);
 	if (login.n)
-		all_of_role(d, a, &b, DIR_R_MEMBER_UID, login);
+		all_of_role(d, a, &t, DIR_R_MEMBER_UID, login);
 	for (size_t i = 0; i < MIN(n, DIR_NAMES_MAX); i++)
-		all_of_role(d, a, &b, DIR_R_MEMBER_MAIL, address[i]);
-	q = query(d, wrapped(a, "|", &b));
+		all_of_role(d, a, &t, DIR_R_MEMBER_MAIL, address[i]);
+	q = query(d, dir_f_joined(a, "|", &t));
 	q.max = max;
 	return q;
 }
@@ -183,12 +187,11 @@ dir_q_above(const struct dir *d, struct arena *a, struct str dn,
 struct dir_query
 dir_q_primary(const struct dir *d, struct arena *a, uint32_t rid)
 {
-	AUTO_BUF b = { 0 };
+	AUTO_TERMS t = { 0 };
 	struct dir_query q;
 
-	buf_init(&b, DIR_FILTER_MAX);
-	all_of_role(d, a, &b, DIR_R_PRIMARY, str_fmt(a, "%u", (unsigned)rid));
-	q = query(d, dir_f_scoped(d, a, wrapped(a, "|", &b)));
+	all_of_role(d, a, &t, DIR_R_PRIMARY, str_fmt(a, "%u", (unsigned)rid));
+	q = query(d, dir_f_scoped(d, a, dir_f_joined(a, "|", &t)));
 	q.paged = true;
 	q.max = DIR_PRIMARY_MAX;
 	return q;

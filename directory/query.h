@@ -42,10 +42,23 @@ struct dir_query dir_q_above(const struct dir *d, struct arena *a,
 struct dir_query dir_q_members(const struct dir *d, struct arena *a,
     struct str dn, const char *attr, size_t from);
 
-/* Terms of a filter, joined; b needs a cap. */
-void dir_f_term(struct arena *a, struct buf *b, const char *attr,
+/*
+ * Terms of a filter; { 0 } is none.  They hold what the directory says, so
+ * past DIR_FILTER_MAX there is no filter: an empty one, which every back-end
+ * answers with RC_TEMP.
+ */
+struct dir_terms {
+	struct buf b;
+	bool over;
+};
+#define AUTO_TERMS CLEANUP(dir_terms_free) struct dir_terms
+
+void dir_terms_free(struct dir_terms *t);
+void dir_f_term(struct arena *a, struct dir_terms *t, const char *attr,
     struct str prefix, struct str value);
-/* The scope filter around an inner one. */
+struct str dir_f_joined(
+    struct arena *a, const char *op, const struct dir_terms *t);
+/* The scope filter around an inner one; none if that is empty. */
 struct str dir_f_scoped(
     const struct dir *d, struct arena *a, struct str filter);
 void dir_q_trace(struct dir_trace *t, const struct dir_query *q);

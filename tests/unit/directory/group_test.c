@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "directory/group.h"
+#include "directory/query.h"
 #include "tests/unit/directory/dirtest.h"
 
 #define ID(n) STR("00000000-0000-4000-8000-0000000000" n)
@@ -123,6 +124,34 @@ a_large_group_is_whole(void **state)
 	dirtest_close(&t);
 }
 
+static void
+a_value_that_fits_no_filter_is_no_member(void **state)
+{
+	static char bang[30000];
+	struct dir_query q;
+	struct dirtest t = { 0 };
+	AUTO_ARENA a = { 0 };
+	struct str ldif;
+	enum rc rc;
+
+	(void)state;
+	memset(bang, '!', sizeof(bang));
+	ldif = str_fmt(&a,
+	    "%s\ndn: cn=odd,ou=groups,dc=example,dc=test\n"
+	    "objectClass: posixGroup\nmail: odd@example.test\n"
+	    "entryUUID: 00000000-0000-4000-8000-000000000022\n"
+	    "memberUid: ada\nmemberUid: %.*s\nmemberUid: old\n",
+	    rfc_people, (int)sizeof(bang), bang);
+	dirtest_open(&t, RFC_SETTINGS, ldif.p);
+	assert_str(members(&t, ID("22"), &rc), "01/1/ok 03/1/ok");
+	/* Asked all the same, there is no answer. */
+	q = dir_q_attr(t.d, &t.a, DIR_R_LOGIN, str_n(bang, sizeof(bang)));
+	assert_int_equal(q.filter.n, 0);
+	assert_rc(dir_search(t.be, &t.a, &q, 1, soon()), RC_OK);
+	assert_rc(q.rc, RC_TEMP);
+	dirtest_close(&t);
+}
+
 int
 main(void)
 {
@@ -132,6 +161,7 @@ main(void)
 		cmocka_unit_test(an_unreadable_member_stops_the_whole),
 		cmocka_unit_test(rfc_groups_name_members_in_three_ways),
 		cmocka_unit_test(a_large_group_is_whole),
+		cmocka_unit_test(a_value_that_fits_no_filter_is_no_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

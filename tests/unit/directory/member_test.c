@@ -234,6 +234,40 @@ primary_groups_count(void **state)
 	dirtest_close(&t);
 }
 
+/* Escaped, each of these values is half as long again as a filter may be. */
+static void
+values_that_fit_no_filter_are_passed_over(void **state)
+{
+	struct str ldif = str_c(rfc), bang;
+	char many[30000];
+	struct dirtest t = { 0 };
+	AUTO_ARENA a = { 0 };
+
+	(void)state;
+	memset(many, '!', sizeof(many));
+	bang = str_n(many, sizeof(many));
+	ldif = str_fmt(&a,
+	    "%.*s\n" PERSON("06",
+		"fay") "dn: cn=odd," BASE
+		       "\nobjectClass: groupOfNames\n" UUID("26")
+			   USER("fay") "mail: %.*s\nmailAlternateAddress: "
+				       "odd@example.test\n\n"
+				       "dn: cn=by-mail," BASE
+				       "\nobjectClass: mailGroup\n" UUID(
+					   "27") "rfc822MailMember: "
+						 "odd@example.test\n\n"
+						 "dn: uid=loud," BASE
+						 "\nobjectClass: "
+						 "inetOrgPerson\n" UUID(
+						     "07") "uid: %.*s\nmail: "
+							   "%.*s\n\n",
+	    STRF(ldif), STRF(bang), STRF(bang), STRF(bang));
+	dirtest_open(&t, RFC_SETTINGS, ldif.p);
+	assert_str(verdicts(&t, ID("06"), &STR("cn=by-mail," BASE), 1), "y");
+	assert_str(verdicts(&t, ID("07"), names, COUNT(names)), "nnnn");
+	dirtest_close(&t);
+}
+
 int
 main(void)
 {
@@ -243,6 +277,7 @@ main(void)
 		cmocka_unit_test(a_group_that_is_none_says_why),
 		cmocka_unit_test(not_knowing_is_no_answer),
 		cmocka_unit_test(primary_groups_count),
+		cmocka_unit_test(values_that_fit_no_filter_are_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
