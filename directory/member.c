@@ -59,6 +59,8 @@ group_by_dn(struct dir *d, struct arena *a, struct str dn, struct deadline dl)
 {
 	struct dir_query q = dir_q_dn(d, a, dn);
 	struct dir_answer x = { .r = { .rc = RC_OK, .kind = DIR_GROUP } };
+	const char *scope = d->conf->scope_filter;
+	bool scoped = scope != NULL && scope[0] != '\0';
 	struct str norm, base;
 	struct dir_entry e;
 
@@ -69,9 +71,17 @@ group_by_dn(struct dir *d, struct arena *a, struct str dn, struct deadline dl)
 		return no_group(STR("it is outside of ldap_base"));
 	if (dir_search(d->be, a, &q, 1, dl) != RC_OK || q.rc == RC_TEMP)
 		return (struct dir_answer){ .r = { .rc = RC_TEMP } };
-	if (q.rc != RC_OK || q.nfound == 0)
+	if (q.rc != RC_OK || (q.nfound == 0 && scoped))
 		return no_group(STR("there is no such entry"));
-	dir_entry_read(a, &d->schema, &q.found[0], &e);
+	/* An entry that does not even show its objectClass may be a group. */
+	e = (struct dir_entry){ .missing = STR("objectClass") };
+	if (q.nfound > 0)
+		dir_entry_read(a, &d->schema, &q.found[0], &e);
+	if (e.class != DIR_C_GROUP && !e.known) {
+		log_warn(&d->log, "group.unreadable", KV("group", dn),
+		    KV("missing", e.missing));
+		return (struct dir_answer){ .r = { .rc = RC_TEMP } };
+	}
 	if (e.class != DIR_C_GROUP)
 		return no_group(STR("the entry is no group"));
 	x.dn = e.dn;
@@ -224,8 +234,6 @@ ask_chain(const struct asked *q, struct account *const *v, size_t n)
 			if (s[at].rc == RC_OK)
 				v[i]->out[k] =
 				    s[at].nfound > 0 ? RC_OK : RC_DENY;
-			else if (s[at].rc == RC_NOENT) /* gone meanwhile */
-				v[i]->out[k] = RC_DENY;
 			at++;
 		}
 	return RC_OK;
@@ -499,14 +507,9 @@ read_account(
 {
 	struct dir_entry e;
 
-	if (s->rc != RC_OK)
+	/* An id was an account's a moment ago: without it, nothing is known. */
+	if (s->rc != RC_OK || s->nfound == 0)
 		return;
-	if (s->nfound == 0) { /* nobody is in no group */
-		for (size_t k = 0; k < q->ngroup; k++)
-			if (q->group[k].rc == RC_OK)
-				x->out[k] = RC_DENY;
-		return;
-	}
 	dir_entry_read(q->a, &q->d->schema, &s->found[0], &e);
 	x->known = true;
 	x->dn = e.dn;
