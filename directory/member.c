@@ -7,7 +7,7 @@
  * lists nobody and is in nobody's memberOf; it is found by its SID and asked
  * about in the same way.  Other servers are asked for the groups that name the
  * entry, then for those that name these, level by level for all accounts
- * together, until nothing new comes.
+ * together, each group once, until nothing new comes.
  *
  * A verdict is kept as long as other answers of the directory; so is the
  * verdict on a primary group, which thousands have in common.
@@ -303,56 +303,67 @@ ask_ad(const struct asked *q, struct account *const *v, size_t n)
 
 /* ---- other servers */
 
-struct seen {
-	UT_hash_handle hh;
-	struct str key;
+struct link {
+	struct link *next;
+	struct node *to;
 };
 
-/* What may name an entry as a member. */
-struct rung {
-	size_t account;
+/* On the way up: an account, a group, or what has the SID of a primary one. */
+struct node {
+	UT_hash_handle hh;
+	struct str key; /* accounts have none */
 	struct str dn, login;
 	struct str *address;
 	size_t naddress;
-	struct str sid; /* of a primary group */
+	struct str sid;
+	bool wanted; /* one of the groups asked about */
+	bool done;   /* `up` is everything that names it */
+	struct link *up;
+	struct node *then;          /* in the queue, later in a walk */
+	const struct account *mark; /* whose walk came by last */
 };
 
+/* The groups above some accounts, each asked about once. */
 struct climb {
 	const struct asked *q;
-	struct account *const *v;
-	struct seen *seen;
-	struct rung *rung;
-	size_t n, size, done;
+	struct arena *a;
+	struct node *node;
+	struct node *todo, **tail;
+	size_t ngroup;
+	bool full;
 };
 
 static void
-push(struct climb *c, const struct rung *r)
+later(struct climb *c, struct node *n)
 {
-	if (c->n == c->size) {
-		size_t size = MAX(c->size * 2, 16);
-		struct rung *v = arena_calloc(c->q->a, size, sizeof(*v));
-
-		if (c->n > 0)
-			memcpy(v, c->rung, c->n * sizeof(*v));
-		c->rung = v;
-		c->size = size;
-	}
-	c->rung[c->n++] = *r;
+	*c->tail = n;
+	c->tail = &n->then;
 }
 
-static bool
-first_time(struct climb *c, size_t account, struct str dn)
+static void
+add_link(struct climb *c, struct node *below, struct node *above)
 {
-	struct str key = str_fmt(c->q->a, "%zu %.*s", account, STRF(dn));
-	struct seen *s;
+	struct link *l = arena_calloc(c->a, 1, sizeof(*l));
 
-	HASH_FIND(hh, c->seen, key.p, key.n, s);
-	if (s != NULL)
-		return false;
-	s = arena_calloc(c->q->a, 1, sizeof(*s));
-	s->key = key;
-	HASH_ADD_KEYPTR(hh, c->seen, s->key.p, s->key.n, s);
-	return true;
+	*l = (struct link){ below->up, above };
+	below->up = l;
+}
+
+/* The node of that key; *made: it is new. */
+static struct node *
+node_of(struct climb *c, struct str key, bool *made)
+{
+	struct node *n;
+
+	HASH_FIND(hh, c->node, key.p, key.n, n);
+	*made = n == NULL;
+	if (n != NULL)
+		return n;
+	n = arena_calloc(c->a, 1, sizeof(*n));
+	n->key = str_dup(c->a, key);
+	HASH_ADD_KEYPTR(hh, c->node, n->key.p, n->key.n, n);
+	later(c, n);
+	return n;
 }
 
 /* All addresses that an entry goes by; an attribute may hold anything. */
@@ -361,6 +372,7 @@ take_addresses(
     struct arena *a, const struct dir_entry *e, struct str **out, size_t *out_n)
 {
 	size_t all = e->nmails + e->naliases, n = 0;
+	AUTO_ARENA tmp = { 0 };
 	struct addr addr;
 
 	*out = arena_calloc(a, MIN(all, DIR_NAMES_MAX) + 1, sizeof(**out));
@@ -369,107 +381,186 @@ take_addresses(
 		    i < e->nmails ? e->mail[i] : e->alias[i - e->nmails];
 
 		if (v.n <= MAIL_ADDR_TEXT_MAX &&
-		    mail_addr_parse(a, v, &addr) == RC_OK)
+		    mail_addr_parse(&tmp, v, &addr) == RC_OK)
 			(*out)[n++] = str_dup(a, v);
 	}
 	*out_n = n;
 }
 
-static enum rc
-too_many(const struct climb *c, size_t account)
-{
-	log_error(&c->q->d->log, "alarm.too_many_groups",
-	    KV("entry", c->v[account]->dn));
-	return RC_TEMP;
-}
-
-/* A group that names what a rung stands for. */
-static enum rc
-take_group(
-    struct climb *c, struct arena *a, size_t account, const struct dir_raw *raw)
+/* A group that names `below`; false: no room. */
+static bool
+take_group(struct climb *c, struct arena *a, struct node *below,
+    const struct dir_raw *raw)
 {
 	const struct asked *q = c->q;
-	struct rung up = { .account = account };
 	struct dir_entry e;
 	struct str norm;
+	struct node *n;
+	bool made;
 
 	dir_entry_read(a, &q->d->schema, raw, &e);
 	if (dir_dn_norm(a, e.dn, &norm) != RC_OK)
 		norm = e.dn;
-	if (!first_time(c, account, norm))
-		return RC_OK;
+	if (c->ngroup == DIR_CLIMB_MAX) {
+		c->full = true;
+		return false;
+	}
+	n = node_of(c, norm, &made);
+	add_link(c, below, n);
+	if (!made)
+		return true;
+	c->ngroup++;
+	n->dn = str_dup(c->a, e.dn);
+	take_addresses(c->a, &e, &n->address, &n->naddress);
 	for (size_t k = 0; k < q->ngroup; k++)
-		if (q->group[k].rc == RC_OK && str_eq(q->group[k].key, norm))
-			c->v[account]->out[k] = RC_OK;
-	if (c->n == DIR_CLIMB_MAX)
-		return too_many(c, account);
-	up.dn = str_dup(q->a, e.dn);
-	take_addresses(q->a, &e, &up.address, &up.naddress);
-	push(c, &up);
-	return RC_OK;
+		n->wanted |=
+		    q->group[k].rc == RC_OK && str_eq(q->group[k].key, norm);
+	return true;
 }
 
-/* The next rungs, one search for each, and what they lead to. */
+static void
+too_many(const struct climb *c, struct str dn)
+{
+	log_error(&c->q->d->log, "alarm.too_many_groups", KV("entry", dn));
+}
+
+/* The next nodes, one search for each, and what they lead to. */
 static enum rc
 step(struct climb *c)
 {
 	AUTO_ARENA a = { 0 };
 	struct dir_query s[BATCH];
-	size_t n = MIN(c->n - c->done, BATCH), at = c->done;
+	struct node *at[BATCH];
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct rung *r = &c->rung[at + i];
+	for (; c->todo != NULL && n < BATCH; c->todo = c->todo->then) {
+		const struct node *x = c->todo;
 
-		s[i] = r->sid.n > 0
-			   ? dir_q_attr(c->q->d, &a, DIR_R_SID, r->sid)
-			   : dir_q_above(c->q->d, &a, r->dn, r->login,
-				 r->address, r->naddress, DIR_ABOVE_MAX);
+		at[n] = c->todo;
+		s[n++] = x->sid.n > 0
+			     ? dir_q_attr(c->q->d, &a, DIR_R_SID, x->sid)
+			     : dir_q_above(c->q->d, &a, x->dn, x->login,
+				   x->address, x->naddress, DIR_ABOVE_MAX);
 	}
-	c->done += n;
+	if (c->todo == NULL)
+		c->tail = &c->todo;
 	if (dir_search(c->q->d->be, &a, s, n, c->q->dl) != RC_OK)
 		return RC_TEMP;
 	for (size_t i = 0; i < n; i++) {
-		size_t account = c->rung[at + i].account;
-
 		if (s[i].rc != RC_OK)
-			return RC_TEMP;
+			continue;
 		if (s[i].more)
-			return too_many(c, account);
+			too_many(c, at[i]->dn);
 		for (size_t k = 0; k < s[i].nfound; k++)
-			if (take_group(c, &a, account, &s[i].found[k]) != RC_OK)
-				return RC_TEMP;
+			if (!take_group(c, &a, at[i], &s[i].found[k]))
+				return RC_OK;
+		at[i]->done = !s[i].more;
 	}
 	return RC_OK;
 }
 
-static enum rc
+static struct node *
+start(struct climb *c, const struct account *x)
+{
+	struct node *n = arena_calloc(c->a, 1, sizeof(*n)), *p;
+	bool made;
+
+	n->dn = x->dn;
+	n->login = x->login;
+	n->address = x->address;
+	n->naddress = x->naddress;
+	later(c, n);
+	if (x->primary.n > 0) {
+		p = node_of(c, x->primary, &made);
+		p->sid = x->primary;
+		add_link(c, n, p);
+	}
+	return n;
+}
+
+/* What is above an account; false: not all of it is known. */
+static bool
+walk(const struct asked *q, struct node *from, struct account *x)
+{
+	struct node *stack = from;
+	bool all = true;
+
+	from->then = NULL;
+	from->mark = x;
+	while (stack != NULL) {
+		const struct node *n = stack;
+
+		stack = n->then;
+		all &= n->done;
+		for (size_t k = 0; k < q->ngroup && n->wanted; k++)
+			if (q->group[k].rc == RC_OK &&
+			    str_eq(q->group[k].key, n->key))
+				x->out[k] = RC_OK;
+		for (const struct link *l = n->up; l != NULL; l = l->next) {
+			if (l->to->mark == x)
+				continue;
+			l->to->mark = x;
+			l->to->then = stack;
+			stack = l->to;
+		}
+	}
+	for (size_t k = 0; k < q->ngroup && all; k++)
+		if (x->out[k] == RC_TEMP && q->group[k].rc == RC_OK)
+			x->out[k] = RC_DENY;
+	return all;
+}
+
+/* Those that are left without a verdict, moved to the front. */
+static size_t
+climb_once(const struct asked *q, struct account **v, size_t n, bool *full)
+{
+	AUTO_ARENA a = { 0 };
+	struct climb c = { .q = q, .a = &a };
+	struct node **from = arena_calloc(&a, n, sizeof(*from));
+	enum rc rc = RC_OK;
+	size_t left = 0;
+
+	c.tail = &c.todo;
+	for (size_t i = 0; i < n; i++)
+		from[i] = start(&c, v[i]);
+	while (rc == RC_OK && !c.full && c.todo != NULL)
+		rc = step(&c);
+	for (size_t i = 0; i < n; i++)
+		if (!walk(q, from[i], v[i]))
+			v[left++] = v[i];
+	HASH_CLEAR(hh, c.node);
+	if (c.full && n == 1)
+		too_many(&c, v[0]->dn);
+	*full = c.full;
+	return left;
+}
+
+/*
+ * One account above which there are too many groups must not cost the others
+ * their verdicts: it is looked for by halves.
+ */
+static void
+climb(const struct asked *q, struct account **v, size_t n)
+{
+	bool full;
+	size_t left = n > 0 ? climb_once(q, v, n, &full) : 0;
+
+	if (left == 0 || !full || n == 1)
+		return;
+	climb(q, v, left / 2);
+	climb(q, v + left / 2, left - left / 2);
+}
+
+static void
 ask_upwards(const struct asked *q, struct account *const *v, size_t n)
 {
-	struct climb c = { .q = q, .v = v };
-	enum rc rc = RC_OK;
+	struct account **known = arena_calloc(q->a, n, sizeof(*known));
+	size_t m = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct rung r = { .account = i };
-
-		if (!v[i]->known)
-			continue;
-		r.dn = v[i]->dn;
-		r.login = v[i]->login;
-		r.address = v[i]->address;
-		r.naddress = v[i]->naddress;
-		push(&c, &r);
-		if (v[i]->primary.n > 0)
-			push(&c, &(struct rung){
-				     .account = i, .sid = v[i]->primary });
-	}
-	while (rc == RC_OK && c.done < c.n)
-		rc = step(&c);
-	HASH_CLEAR(hh, c.seen);
-	for (size_t i = 0; i < n && rc == RC_OK; i++)
-		for (size_t k = 0; k < q->ngroup && v[i]->known; k++)
-			if (v[i]->out[k] == RC_TEMP && q->group[k].rc == RC_OK)
-				v[i]->out[k] = RC_DENY;
-	return rc;
+	for (size_t i = 0; i < n; i++)
+		if (v[i]->known)
+			known[m++] = v[i];
+	climb(q, known, m);
 }
 
 /* ---- accounts */
@@ -521,7 +612,7 @@ read_account(
 }
 
 static enum rc
-ask(const struct asked *q, struct account **v, size_t n)
+ask_some(const struct asked *q, struct account **v, size_t n)
 {
 	struct dir_query *s = arena_calloc(q->a, n, sizeof(*s));
 	bool chain = q->d->schema.ad && q->d->conf->directory != CONF_LDIF;
@@ -532,11 +623,25 @@ ask(const struct asked *q, struct account **v, size_t n)
 	rc = search(q, s, n);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
 		read_account(q, &s[i], v[i]);
-	if (rc == RC_OK)
-		rc = chain ? ask_ad(q, v, n) : ask_upwards(q, v, n);
+	if (rc == RC_OK && chain)
+		rc = ask_ad(q, v, n);
+	else if (rc == RC_OK)
+		ask_upwards(q, v, n);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
 		to_cache(q, v[i]);
 	return rc;
+}
+
+/* What was found out before the directory fell silent is kept. */
+static enum rc
+ask(const struct asked *q, struct account **v, size_t n)
+{
+	enum rc rc = RC_OK;
+	size_t at = 0;
+
+	for (; at < n && rc == RC_OK; at += BATCH)
+		rc = ask_some(q, v + at, MIN(n - at, BATCH));
+	return at <= BATCH ? rc : RC_OK;
 }
 
 enum rc

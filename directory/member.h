@@ -8,9 +8,9 @@
  *            it is, RC_DENY it is not, RC_NOENT there is no such group,
  *            RC_TEMP could not be found out.
  * Limits     DIR_RCPTS_MAX accounts, DIR_MEMBER_GROUPS_MAX groups;
- *            DIR_ABOVE_MAX groups that an entry is in directly, DIR_CLIMB_MAX
- *            that are looked at in one call: past them it is RC_TEMP (alarm in
- * the log).
+ *            DIR_ABOVE_MAX groups that an entry is in directly,
+ *            DIR_CLIMB_MAX above one account: past them that account's
+ *            verdicts are RC_TEMP (alarm in the log).
  */
 #ifndef DIRECTORY_MEMBER_H
 #define DIRECTORY_MEMBER_H
@@ -18,7 +18,7 @@
 #include "directory/lookup.h"
 
 #define DIR_ABOVE_MAX 400u
-#define DIR_CLIMB_MAX 50000u
+#define DIR_CLIMB_MAX 5000u
 
 /* What a group's name, a DN or a mail address, stands for. */
 struct dir_group {

@@ -283,6 +283,63 @@ values_that_fit_no_filter_are_passed_over(void **state)
 	dirtest_close(&t);
 }
 
+/* `n` groups from `from` on; member of each: text that cuts the number out. */
+static void
+add_groups(
+    struct buf *b, unsigned from, unsigned n, const char *member, unsigned div)
+{
+	for (unsigned i = 0; i < n; i++) {
+		assert_rc(buf_fmt(b,
+			      "dn: cn=g%u," BASE "\nobjectClass: groupOfNames\n"
+			      "entryUUID: 10000000-0000-4000-8000-%012u\n",
+			      from + i, from + i),
+		    RC_OK);
+		if (div == 0)
+			assert_rc(buf_fmt(b, "%s\n", member), RC_OK);
+		else
+			assert_rc(
+			    buf_fmt(b, "member: cn=g%u," BASE "\n\n", i / div),
+			    RC_OK);
+	}
+}
+
+/* `direct` groups of fay's, `above` groups that these are in. */
+static void
+assert_fay_alone_is_unknown(unsigned direct, unsigned above)
+{
+	const struct str id[] = { STR(ID("01")), STR(ID("06")), STR(ID("02")) };
+	static const char want[] = "yynn????ynnn";
+	struct dir_group g[COUNT(names)];
+	enum rc is[COUNT(id) * COUNT(names)];
+	struct dirtest t = { 0 };
+	AUTO_BUF b = { 0 };
+
+	buf_init(&b, 16u << 20);
+	assert_rc(buf_fmt(&b, "%s\n" PERSON("06", "fay"), rfc), RC_OK);
+	add_groups(&b, 0, direct, USER("fay"), 0);
+	if (above > 0)
+		add_groups(&b, direct, above, "", above / direct + 1);
+	assert_rc(buf_add_char(&b, '\0'), RC_OK);
+	dirtest_open(&t, RFC_SETTINGS, b.p);
+	dir_groups_find(t.d, &t.a, names, COUNT(names), soon(), g);
+	for (int again = 0; again < 2; again++) {
+		assert_rc(dir_member_of(t.d, &t.a, id, COUNT(id), g,
+			      COUNT(names), deadline_in(60000), is),
+		    RC_OK);
+		for (size_t i = 0; i < COUNT(is); i++)
+			assert_int_equal(letters(is[i])[0], want[i]);
+	}
+	dirtest_close(&t);
+}
+
+static void
+too_many_groups_are_that_accounts_affair(void **state)
+{
+	(void)state;
+	assert_fay_alone_is_unknown(DIR_ABOVE_MAX + 1, 0);
+	assert_fay_alone_is_unknown(20, DIR_CLIMB_MAX);
+}
+
 int
 main(void)
 {
@@ -293,6 +350,7 @@ main(void)
 		cmocka_unit_test(not_knowing_is_no_answer),
 		cmocka_unit_test(an_unreadable_entry_may_be_a_group),
 		cmocka_unit_test(primary_groups_count),
+		cmocka_unit_test(too_many_groups_are_that_accounts_affair),
 		cmocka_unit_test(values_that_fit_no_filter_are_passed_over),
 	};
 
