@@ -3,11 +3,12 @@
  * a group may have a hundred thousand members.
  *
  * AD follows nesting itself (LDAP_MATCHING_RULE_IN_CHAIN on memberOf): one
- * search of the person's own entry for each group.  A person's primary group
- * lists nobody and is in nobody's memberOf; it is found by its SID and asked
- * about in the same way.  Other servers are asked for the groups that name the
- * entry, then for those that name these, level by level for all accounts
- * together, each group once, until nothing new comes.
+ * search for each group gives those of CHAIN_BATCH accounts that are in it,
+ * before their entries are read: who is there afterwards was there then.  A
+ * person's primary group lists nobody and is in nobody's memberOf; it is found
+ * by its SID and asked about in the same way.  Other servers are asked for the
+ * groups that name the entry, then for those that name these, level by level
+ * for all accounts together, each group once, until nothing new comes.
  *
  * A verdict is kept as long as other answers of the directory; so is the
  * verdict on a primary group, which thousands have in common.
@@ -22,7 +23,8 @@
 #include "directory/member.h"
 #include "mail/addr.h"
 
-#define BATCH 200u
+#define BATCH       200u
+#define CHAIN_BATCH 50u /* accounts in one filter */
 
 /* ---- groups by name */
 
@@ -126,18 +128,27 @@ struct asked {
 	struct deadline dl;
 	const struct dir_group *group;
 	size_t ngroup;
+	struct account **primary; /* groups that are some account's primary */
 };
 
 /* An account that the cache does not have everything about. */
 struct account {
 	struct str key; /* for the cache: its id, or the DN of a group */
 	struct str dn, primary; /* primary: SID of that group, raw */
+	struct account *next;   /* of the primary groups */
 	struct str *address;
 	size_t naddress;
 	struct str login;
 	bool known;
 	enum rc *out; /* of each group */
 };
+
+static void
+nothing_known(const struct asked *q, struct account *x)
+{
+	for (size_t k = 0; k < q->ngroup; k++)
+		x->out[k] = q->group[k].rc == RC_OK ? RC_TEMP : q->group[k].rc;
+}
 
 static struct str
 verdict_key(const struct asked *q, const struct account *x, size_t group)
@@ -166,9 +177,8 @@ from_cache(const struct asked *q, struct account *x)
 		else
 			all = false;
 	}
-	for (size_t k = 0; k < q->ngroup && !all; k++)
-		if (q->group[k].rc == RC_OK)
-			x->out[k] = RC_TEMP;
+	if (!all)
+		nothing_known(q, x);
 	return all;
 }
 
@@ -212,63 +222,119 @@ search(const struct asked *q, struct dir_query *v, size_t n)
 
 /* ---- AD */
 
+/* Was the account among those that a search gave? */
+static enum rc
+found_in(const struct asked *q, const struct dir_query *s, struct str id)
+{
+	enum rc rc = s->rc == RC_OK && !s->more ? RC_DENY : RC_TEMP;
+	struct dir_entry e;
+
+	for (size_t i = 0; i < s->nfound && rc == RC_DENY; i++) {
+		dir_entry_read(q->a, &q->d->schema, &s->found[i], &e);
+		if (str_eq(e.id, id))
+			rc = RC_OK;
+		else if (e.id.n == 0) /* it may be this one */
+			rc = RC_TEMP;
+	}
+	return rc;
+}
+
+/* One search for each group. */
 static enum rc
 ask_chain(const struct asked *q, struct account *const *v, size_t n)
 {
-	struct dir_query *s = arena_calloc(q->a, n * q->ngroup, sizeof(*s));
+	struct dir_query *s = arena_calloc(q->a, q->ngroup, sizeof(*s));
+	struct str *id = arena_calloc(q->a, n, sizeof(*id));
 	size_t ns = 0, at = 0;
 
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < q->ngroup; k++)
-			if (v[i]->known && v[i]->out[k] == RC_TEMP &&
-			    q->group[k].rc == RC_OK)
-				s[ns++] = dir_q_in_chain(
-				    q->d, q->a, v[i]->dn, q->group[k].dn);
+		id[i] = v[i]->key;
+	for (size_t k = 0; k < q->ngroup; k++)
+		if (q->group[k].rc == RC_OK)
+			s[ns++] = dir_q_ids_in_chain(
+			    q->d, q->a, id, n, q->group[k].dn);
 	if (search(q, s, ns) != RC_OK)
 		return RC_TEMP;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < q->ngroup; k++) {
-			if (!v[i]->known || v[i]->out[k] != RC_TEMP ||
-			    q->group[k].rc != RC_OK)
-				continue;
-			if (s[at].rc == RC_OK)
-				v[i]->out[k] =
-				    s[at].nfound > 0 ? RC_OK : RC_DENY;
-			at++;
-		}
+	for (size_t k = 0; k < q->ngroup; k++) {
+		if (q->group[k].rc != RC_OK)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			v[i]->out[k] = found_in(q, &s[at], id[i]);
+		at++;
+	}
 	return RC_OK;
 }
 
-/* The primary group with this SID; NULL: it cannot be found out. */
-static struct account *
+static enum rc
+ask_chain_of_group(const struct asked *q, struct account *p)
+{
+	struct dir_query *s = arena_calloc(q->a, q->ngroup, sizeof(*s));
+	size_t ns = 0, at = 0;
+
+	for (size_t k = 0; k < q->ngroup; k++)
+		if (q->group[k].rc == RC_OK)
+			s[ns++] =
+			    dir_q_in_chain(q->d, q->a, p->dn, q->group[k].dn);
+	if (search(q, s, ns) != RC_OK)
+		return RC_TEMP;
+	for (size_t k = 0; k < q->ngroup; k++) {
+		if (q->group[k].rc != RC_OK)
+			continue;
+		if (s[at].rc == RC_OK)
+			p->out[k] = s[at].nfound > 0 ? RC_OK : RC_DENY;
+		at++;
+	}
+	is_itself(q, p);
+	return RC_OK;
+}
+
+/* The DN of the group with this SID, wherever in the domain it is. */
+static enum rc
+primary_dn(const struct asked *q, struct str sid, struct str *dn)
+{
+	struct str hex = str_hex(q->a, sid), key;
+	struct dir_answer x;
+	struct dir_query s;
+
+	key = str_cat(q->a, STR("sid "), hex);
+	if (dir_cache_get(q->d->cache, q->a, key, now_ns(), &x)) {
+		*dn = x.dn;
+		return RC_OK;
+	}
+	s = dir_q_sid(q->a, sid);
+	if (dir_search(q->d->be, q->a, &s, 1, q->dl) != RC_OK ||
+	    s.rc == RC_TEMP)
+		return RC_TEMP;
+	if (s.rc != RC_OK || s.nfound == 0) {
+		log_warn(&q->d->log, "group.primary_missing", KV("sid", hex));
+		return RC_TEMP;
+	}
+	*dn = s.found[0].dn;
+	x = (struct dir_answer){ .dn = *dn };
+	dir_cache_put(q->d->cache, key, now_ns(), &x);
+	return RC_OK;
+}
+
+/* The primary group with this SID, looked at once in a call. */
+static const struct account *
 primary_group(const struct asked *q, struct str sid)
 {
-	struct str key = str_cat(q->a, STR("sid "), str_hex(q->a, sid));
-	struct account *p = arena_calloc(q->a, 1, sizeof(*p));
-	struct dir_answer x = no_group(STR("no group with that SID"));
+	struct account *p;
 
-	if (!dir_cache_get(q->d->cache, q->a, key, now_ns(), &x)) {
-		struct dir_query s = dir_q_attr(q->d, q->a, DIR_R_SID, sid);
-
-		if (dir_search(q->d->be, q->a, &s, 1, q->dl) != RC_OK ||
-		    s.rc != RC_OK)
-			return NULL;
-		if (s.nfound > 0)
-			x = (struct dir_answer){ .dn = s.found[0].dn };
-		dir_cache_put(q->d->cache, key, now_ns(), &x);
-	}
-	p->known = x.r.rc == RC_OK;
-	p->dn = x.dn;
+	for (p = *q->primary; p != NULL; p = p->next)
+		if (str_eq(p->primary, sid))
+			return p;
+	p = arena_calloc(q->a, 1, sizeof(*p));
+	p->primary = sid;
+	p->next = *q->primary;
+	*q->primary = p;
 	p->out = arena_calloc(q->a, q->ngroup, sizeof(*p->out));
-	if (!p->known)
+	nothing_known(q, p);
+	if (primary_dn(q, sid, &p->dn) != RC_OK)
 		return p;
 	p->key = p->dn;
-	if (!from_cache(q, p)) {
-		is_itself(q, p);
-		if (ask_chain(q, &p, 1) != RC_OK)
-			return NULL;
+	if (!from_cache(q, p) && ask_chain_of_group(q, p) == RC_OK)
 		to_cache(q, p);
-	}
 	return p;
 }
 
@@ -281,24 +347,9 @@ by_primary(const struct asked *q, struct account *x)
 	if (!x->known || x->primary.n == 0)
 		return;
 	p = primary_group(q, x->primary);
-	for (size_t k = 0; k < q->ngroup; k++) {
-		if (x->out[k] != RC_DENY)
-			continue;
-		if (p == NULL)
-			x->out[k] = RC_TEMP;
-		else if (p->known)
+	for (size_t k = 0; k < q->ngroup; k++)
+		if (x->out[k] == RC_DENY)
 			x->out[k] = p->out[k];
-	}
-}
-
-static enum rc
-ask_ad(const struct asked *q, struct account *const *v, size_t n)
-{
-	enum rc rc = ask_chain(q, v, n);
-
-	for (size_t i = 0; i < n && rc == RC_OK; i++)
-		by_primary(q, v[i]);
-	return rc;
 }
 
 /* ---- other servers */
@@ -599,8 +650,10 @@ read_account(
 	struct dir_entry e;
 
 	/* An id was an account's a moment ago: without it, nothing is known. */
-	if (s->rc != RC_OK || s->nfound == 0)
+	if (s->rc != RC_OK || s->nfound == 0) {
+		nothing_known(q, x);
 		return;
+	}
 	dir_entry_read(q->a, &q->d->schema, &s->found[0], &e);
 	x->known = true;
 	x->dn = e.dn;
@@ -611,37 +664,44 @@ read_account(
 	is_itself(q, x);
 }
 
+/* Verdicts on all or, when nothing could be asked, on none. */
 static enum rc
-ask_some(const struct asked *q, struct account **v, size_t n)
+ask_some(const struct asked *q, struct account **v, size_t n, bool chain)
 {
 	struct dir_query *s = arena_calloc(q->a, n, sizeof(*s));
-	bool chain = q->d->schema.ad && q->d->conf->directory != CONF_LDIF;
-	enum rc rc;
+	enum rc rc = chain ? ask_chain(q, v, n) : RC_OK;
 
 	for (size_t i = 0; i < n; i++)
 		s[i] = dir_q_id(q->d, q->a, v[i]->key);
-	rc = search(q, s, n);
-	for (size_t i = 0; i < n && rc == RC_OK; i++)
+	if (rc == RC_OK)
+		rc = search(q, s, n);
+	if (rc != RC_OK) {
+		for (size_t i = 0; i < n; i++)
+			nothing_known(q, v[i]);
+		return rc;
+	}
+	for (size_t i = 0; i < n; i++)
 		read_account(q, &s[i], v[i]);
-	if (rc == RC_OK && chain)
-		rc = ask_ad(q, v, n);
-	else if (rc == RC_OK)
+	for (size_t i = 0; i < n && chain; i++)
+		by_primary(q, v[i]);
+	if (!chain)
 		ask_upwards(q, v, n);
-	for (size_t i = 0; i < n && rc == RC_OK; i++)
+	for (size_t i = 0; i < n; i++)
 		to_cache(q, v[i]);
-	return rc;
+	return RC_OK;
 }
 
 /* What was found out before the directory fell silent is kept. */
 static enum rc
 ask(const struct asked *q, struct account **v, size_t n)
 {
+	bool chain = q->d->schema.ad && q->d->conf->directory != CONF_LDIF;
+	size_t at = 0, piece = chain ? CHAIN_BATCH : BATCH;
 	enum rc rc = RC_OK;
-	size_t at = 0;
 
-	for (; at < n && rc == RC_OK; at += BATCH)
-		rc = ask_some(q, v + at, MIN(n - at, BATCH));
-	return at <= BATCH ? rc : RC_OK;
+	for (; at < n && rc == RC_OK; at += piece)
+		rc = ask_some(q, v + at, MIN(n - at, piece), chain);
+	return at <= piece ? rc : RC_OK;
 }
 
 enum rc
@@ -649,7 +709,8 @@ dir_member_of(struct dir *d, struct arena *a, const struct str *id, size_t n,
     const struct dir_group *group, size_t ngroup, struct deadline dl,
     enum rc *out)
 {
-	const struct asked q = { d, a, dl, group, ngroup };
+	struct account *primary = NULL;
+	const struct asked q = { d, a, dl, group, ngroup, &primary };
 	struct account *x = arena_calloc(a, n, sizeof(*x));
 	struct account **v = arena_calloc(a, n, sizeof(*v));
 	size_t nv = 0;

@@ -151,6 +151,41 @@ dir_q_in_chain(
 }
 
 struct dir_query
+dir_q_ids_in_chain(const struct dir *d, struct arena *a, const struct str *id,
+    size_t n, struct str group)
+{
+	const char **attrs = arena_calloc(a, DIR_ATTRS_MAX + 1, sizeof(*attrs));
+	struct dir_query q = { .scope = DIR_SUBTREE, .max = n };
+	size_t at = 0, na = 0;
+	AUTO_TERMS ids = { 0 }, in = { 0 };
+	struct str raw, who, chain;
+
+	for (size_t i = 0; i < n; i++)
+		if (ad_guid_bytes(a, id[i], &raw) == RC_OK)
+			all_of_role(d, a, &ids, DIR_R_ID, raw);
+	dir_f_term(a, &in, "memberOf:" IN_CHAIN ":", STR(""), group);
+	who = dir_f_joined(a, "|", &ids);
+	chain = dir_f_joined(a, "&", &in);
+	while ((attrs[na] = dir_schema_next(&d->schema, DIR_R_ID, &at)) != NULL)
+		na++;
+	q.attrs = (const char *const *)attrs;
+	if (who.n > 0 && chain.n > 0)
+		q.filter = str_fmt(a, "(&%.*s%.*s)", STRF(who), STRF(chain));
+	return q;
+}
+
+/* In any container of the domain, whatever ldap_base is. */
+struct dir_query
+dir_q_sid(struct arena *a, struct str sid)
+{
+	struct str hex = str_hex(a, sid);
+	struct dir_query q = presence(str_fmt(a, "<SID=%.*s>", STRF(hex)));
+
+	q.filter = STR("(objectClass=*)");
+	return q;
+}
+
+struct dir_query
 dir_q_in_scope(
     const struct dir *d, struct arena *a, struct str dn, struct str login)
 {

@@ -33,6 +33,11 @@ struct dir_query dir_q_in_scope(
 /* AD: the same of any group, by the server's own walk. */
 struct dir_query dir_q_in_chain(
     const struct dir *d, struct arena *a, struct str dn, struct str group);
+/* AD: which of `n` accounts below ldap_base are in it?  Their ids. */
+struct dir_query dir_q_ids_in_chain(const struct dir *d, struct arena *a,
+    const struct str *id, size_t n, struct str group);
+/* AD: the DN of whatever has this SID, by a base that a DC understands. */
+struct dir_query dir_q_sid(struct arena *a, struct str sid);
 /* Groups that name an entry as a member: by DN, login or an address. */
 struct dir_query dir_q_above(const struct dir *d, struct arena *a,
     struct str dn, struct str login, const struct str *address, size_t n,
