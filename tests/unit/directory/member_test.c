@@ -1,5 +1,7 @@
 #include <stdio.h>
 
+#include "directory/ad_value.h"
+#include "directory/dn.h"
 #include "directory/member.h"
 #include "tests/unit/directory/dirtest.h"
 
@@ -340,6 +342,161 @@ too_many_groups_are_that_accounts_affair(void **state)
 	assert_fay_alone_is_unknown(20, DIR_CLIMB_MAX);
 }
 
+/*
+ * A DC, as far as it is asked here: everybody is there and has the primary
+ * group 513, which is in CN=Third; account number 7 is in CN=First.
+ */
+struct dc {
+	struct dir_backend b;
+	size_t chains, others;
+	size_t fail_after; /* searches */
+};
+
+#define DC_PEOPLE 100u
+#define DC_SID    "\1\5\0\0\0\0\0\5\25\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\115\4\0\0"
+
+static struct str
+guid_of(struct arena *a, unsigned i)
+{
+	struct str raw = STR("");
+
+	assert_rc(ad_guid_bytes(
+		      a, str_fmt(a, "10000000-0000-4000-8000-%012u", i), &raw),
+	    RC_OK);
+	return raw;
+}
+
+static struct dir_attr
+attr(struct arena *a, const char *name, struct str v)
+{
+	struct dir_attr at = { .name = str_c(name), .n = 1 };
+
+	at.v = arena_calloc(a, 1, sizeof(*at.v));
+	at.v[0] = v;
+	return at;
+}
+
+static void
+found_one(struct arena *a, struct dir_query *q, const char *dn, struct str guid)
+{
+	struct dir_raw *e = arena_calloc(a, 1, sizeof(*e));
+
+	e->dn = str_c(dn);
+	e->attr = arena_calloc(a, 5, sizeof(*e->attr));
+	e->attr[e->nattr++] = attr(a, "objectGUID", guid);
+	e->attr[e->nattr++] = attr(a, "objectClass", STR("user"));
+	e->attr[e->nattr++] = attr(a, "userAccountControl", STR("512"));
+	e->attr[e->nattr++] = attr(a, "primaryGroupID", STR("513"));
+	e->attr[e->nattr++] =
+	    attr(a, "objectSid", str_n(DC_SID, sizeof(DC_SID) - 1));
+	q->found = e;
+	q->nfound = 1;
+}
+
+static bool
+has(struct str s, struct str part)
+{
+	return str_ifind(s, part) < s.n;
+}
+
+static void
+dc_answer(struct dc *dc, struct arena *a, struct dir_query *q)
+{
+	bool chain = has(q->filter, STR(":1.2.840.113556.1.4.1941:="));
+	bool domain_users = has(q->base, STR("CN=Domain Users"));
+	struct str seven = dir_filter_escape(a, guid_of(a, 7));
+
+	dc->chains += chain;
+	dc->others += !chain;
+	q->rc = RC_OK;
+	q->nfound = 0;
+	if (has(q->base, STR("<SID="))) {
+		assert_true(str_has_isuffix(q->base, STR("01020000>")));
+		found_one(a, q, "CN=Domain Users,CN=Users,DC=test", STR("x"));
+	} else if (chain && domain_users) {
+		if (has(q->filter, STR("CN\\3dThird")))
+			found_one(a, q, "CN=Domain Users", STR("x"));
+	} else if (chain) {
+		if (has(q->filter, seven) && has(q->filter, STR("CN\\3dFirst")))
+			found_one(a, q, "CN=Seven,DC=test", guid_of(a, 7));
+	} else if (!has(q->filter, dir_filter_escape(a, guid_of(a, 9)))) {
+		/* 9 is gone when its entry is asked for. */
+		found_one(a, q, "CN=Somebody,DC=test", STR("x"));
+	}
+}
+
+static enum rc
+dc_search(struct dir_backend *b, struct arena *a, struct dir_query *q, size_t n,
+    struct deadline dl)
+{
+	struct dc *dc = (struct dc *)b;
+
+	(void)dl;
+	if (dc->chains + dc->others + n > dc->fail_after)
+		return RC_TEMP;
+	for (size_t i = 0; i < n; i++)
+		dc_answer(dc, a, &q[i]);
+	return RC_OK;
+}
+
+static void
+ask_dc(struct dirtest *t, size_t fail_after, struct dc *dc, enum rc *is)
+{
+	static const struct dir_backend_ops ops = { .search = dc_search };
+	struct dir_group g[5] = { { .dn = STR("CN=First"),
+				      .key = STR("cn=first") },
+		{ .dn = STR("CN=Second"), .key = STR("cn=second") },
+		{ .dn = STR("CN=Third"), .key = STR("cn=third") },
+		{ .rc = RC_NOENT },
+		{ .dn = STR("CN=Fifth"), .key = STR("cn=fifth") } };
+	struct conf conf = *t->d->conf;
+	const struct conf *keep = t->d->conf;
+	struct str id[DC_PEOPLE];
+
+	for (unsigned i = 0; i < DC_PEOPLE; i++)
+		id[i] = str_fmt(&t->a, "10000000-0000-4000-8000-%012u", i);
+	*dc = (struct dc){ .b.ops = &ops, .fail_after = fail_after };
+	conf.directory = CONF_LDAP;
+	t->d->conf = &conf;
+	t->d->be = &dc->b;
+	assert_rc(
+	    dir_member_of(t->d, &t->a, id, DC_PEOPLE, g, 5, soon(), is), RC_OK);
+	t->d->conf = keep;
+	t->d->be = t->be;
+}
+
+static void
+a_dc_is_asked_little(void **state)
+{
+	enum rc is[DC_PEOPLE * 5];
+	struct dirtest t;
+	struct dc dc;
+
+	(void)state;
+	dirtest_open(&t, AD_SETTINGS, ad);
+	/* It falls silent over the second half: the first one stays. */
+	ask_dc(&t, 70, &dc, is);
+	for (unsigned i = 0; i < DC_PEOPLE; i++) {
+		assert_rc(is[i * 5], i >= 50 || i == 9 ? RC_TEMP
+				     : i == 7          ? RC_OK
+						       : RC_DENY);
+		assert_rc(is[i * 5 + 2], i >= 50 || i == 9 ? RC_TEMP : RC_OK);
+		assert_rc(is[i * 5 + 3], RC_NOENT);
+	}
+	/* Four groups for fifty people, for their primary group alone; its
+	   SID. */
+	assert_int_equal(dc.chains, 4 + 4 + 4);
+	assert_int_equal(dc.others, 50 + 1);
+	dirtest_close(&t);
+	dirtest_open(&t, AD_SETTINGS "directory_cache_ms = 0\n", ad);
+	ask_dc(&t, SIZE_MAX, &dc, is);
+	assert_int_equal(dc.chains, 2 * 4 + 4);
+	assert_int_equal(dc.others, 100 + 1);
+	for (unsigned i = 0; i < DC_PEOPLE; i++)
+		assert_rc(is[i * 5 + 4], i == 9 ? RC_TEMP : RC_DENY);
+	dirtest_close(&t);
+}
+
 int
 main(void)
 {
@@ -351,6 +508,7 @@ main(void)
 		cmocka_unit_test(an_unreadable_entry_may_be_a_group),
 		cmocka_unit_test(primary_groups_count),
 		cmocka_unit_test(too_many_groups_are_that_accounts_affair),
+		cmocka_unit_test(a_dc_is_asked_little),
 		cmocka_unit_test(values_that_fit_no_filter_are_passed_over),
 	};
 
