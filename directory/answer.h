@@ -13,6 +13,7 @@ struct dir_answer {
 	struct str login;     /* canonical login name */
 	struct str login_bar; /* why it may not log in; empty: it may */
 	bool in_scope;        /* false: not decided (scope_group) */
+	int64_t until_ns;     /* from the cache: its end there; else 0 */
 };
 
 /* A copy whose slices live in `a`. */

@@ -1,6 +1,7 @@
 /*
- * uthash keeps the order of insertion and all entries live equally long, so
- * the head is always the one to go: expiry needs no timer and no scan.
+ * uthash keeps the order of insertion and no entry lives longer than those put
+ * in after it may, so the head is the one to go: expiry needs no timer and no
+ * scan.
  */
 #include <pthread.h>
 #include <string.h>
@@ -114,6 +115,7 @@ dir_cache_get(struct dir_cache *c, struct arena *a, struct str key, int64_t now,
 		HASH_FIND(hh, c->no, key.p, key.n, e);
 	if (e != NULL && e->until_ns > now) {
 		*out = dir_answer_dup(a, &e->x);
+		out->until_ns = e->until_ns;
 		hit = true;
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -134,12 +136,15 @@ void
 dir_cache_put(struct dir_cache *c, struct str key, int64_t now,
     const struct dir_answer *x)
 {
+	int64_t until = now + c->life_ns;
 	struct entry **table, *e;
 
-	if (x->r.rc == RC_TEMP || key.n == 0 || c->life_ns <= 0)
+	if (x->until_ns != 0)
+		until = MIN(until, x->until_ns);
+	if (x->r.rc == RC_TEMP || key.n == 0 || until <= now)
 		return;
 	e = entry_new(key, x);
-	e->until_ns = now + c->life_ns;
+	e->until_ns = until;
 	pthread_mutex_lock(&c->lock);
 	forget(&c->yes, key);
 	forget(&c->no, key);

@@ -3,7 +3,8 @@
  *
  * Positive and negative answers are kept apart, so that guessing addresses
  * does not push real ones out.  RC_TEMP is never kept, nor is anything about
- * passwords.
+ * passwords.  What was made of an answer of the cache, and says so in until_ns,
+ * ends with it.
  *
  * Ownership  Copies in and out.
  * Threads    Locks inside, briefly.

@@ -140,7 +140,8 @@ struct account {
 	size_t naddress;
 	struct str login;
 	bool known;
-	enum rc *out; /* of each group */
+	int64_t until_ns; /* of what the cache had a share in; or 0 */
+	enum rc *out;     /* of each group */
 };
 
 static void
@@ -150,6 +151,13 @@ nothing_known(const struct asked *q, struct account *x)
 		x->out[k] = q->group[k].rc == RC_OK ? RC_TEMP : q->group[k].rc;
 }
 
+/* 0 is never. */
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 static struct str
 verdict_key(const struct asked *q, const struct account *x, size_t group)
 {
@@ -157,29 +165,27 @@ verdict_key(const struct asked *q, const struct account *x, size_t group)
 	    q->a, "in %.*s %.*s", STRF(x->key), STRF(q->group[group].key));
 }
 
-/*
- * All verdicts on an account, or none: one that was kept must not be put into
- * the cache once more, or it would never get old.
- */
+/* All verdicts on an account, or none: they are found out together. */
 static bool
 from_cache(const struct asked *q, struct account *x)
 {
+	int64_t until = x->until_ns;
 	struct dir_answer y;
-	bool all = true;
 
 	for (size_t k = 0; k < q->ngroup; k++) {
 		x->out[k] = q->group[k].rc;
 		if (x->out[k] != RC_OK)
 			continue;
-		if (all && dir_cache_get(q->d->cache, q->a,
-			       verdict_key(q, x, k), now_ns(), &y))
-			x->out[k] = y.r.rc;
-		else
-			all = false;
+		if (!dir_cache_get(q->d->cache, q->a, verdict_key(q, x, k),
+			now_ns(), &y)) {
+			nothing_known(q, x);
+			return false;
+		}
+		x->out[k] = y.r.rc;
+		until = sooner(until, y.until_ns);
 	}
-	if (!all)
-		nothing_known(q, x);
-	return all;
+	x->until_ns = until;
+	return true;
 }
 
 /* A group counts as one of its members. */
@@ -199,7 +205,7 @@ is_itself(const struct asked *q, struct account *x)
 static void
 to_cache(const struct asked *q, const struct account *x)
 {
-	struct dir_answer y = { .in_scope = true };
+	struct dir_answer y = { .in_scope = true, .until_ns = x->until_ns };
 
 	for (size_t k = 0; k < q->ngroup; k++) {
 		y.r.rc = x->out[k];
@@ -288,20 +294,21 @@ ask_chain_of_group(const struct asked *q, struct account *p)
 	return RC_OK;
 }
 
-/* The DN of the group with this SID, wherever in the domain it is. */
+/* The DN of a primary group, wherever in the domain it is. */
 static enum rc
-primary_dn(const struct asked *q, struct str sid, struct str *dn)
+primary_dn(const struct asked *q, struct account *p)
 {
-	struct str hex = str_hex(q->a, sid), key;
+	struct str hex = str_hex(q->a, p->primary), key;
 	struct dir_answer x;
 	struct dir_query s;
 
 	key = str_cat(q->a, STR("sid "), hex);
 	if (dir_cache_get(q->d->cache, q->a, key, now_ns(), &x)) {
-		*dn = x.dn;
+		p->dn = x.dn;
+		p->until_ns = x.until_ns;
 		return RC_OK;
 	}
-	s = dir_q_sid(q->a, sid);
+	s = dir_q_sid(q->a, p->primary);
 	if (dir_search(q->d->be, q->a, &s, 1, q->dl) != RC_OK ||
 	    s.rc == RC_TEMP)
 		return RC_TEMP;
@@ -309,8 +316,8 @@ primary_dn(const struct asked *q, struct str sid, struct str *dn)
 		log_warn(&q->d->log, "group.primary_missing", KV("sid", hex));
 		return RC_TEMP;
 	}
-	*dn = s.found[0].dn;
-	x = (struct dir_answer){ .dn = *dn };
+	p->dn = s.found[0].dn;
+	x = (struct dir_answer){ .dn = p->dn };
 	dir_cache_put(q->d->cache, key, now_ns(), &x);
 	return RC_OK;
 }
@@ -330,7 +337,7 @@ primary_group(const struct asked *q, struct str sid)
 	*q->primary = p;
 	p->out = arena_calloc(q->a, q->ngroup, sizeof(*p->out));
 	nothing_known(q, p);
-	if (primary_dn(q, sid, &p->dn) != RC_OK)
+	if (primary_dn(q, p) != RC_OK)
 		return p;
 	p->key = p->dn;
 	if (!from_cache(q, p) && ask_chain_of_group(q, p) == RC_OK)
@@ -347,6 +354,7 @@ by_primary(const struct asked *q, struct account *x)
 	if (!x->known || x->primary.n == 0)
 		return;
 	p = primary_group(q, x->primary);
+	x->until_ns = p->until_ns;
 	for (size_t k = 0; k < q->ngroup; k++)
 		if (x->out[k] == RC_DENY)
 			x->out[k] = p->out[k];

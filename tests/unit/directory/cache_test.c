@@ -67,6 +67,24 @@ a_newer_answer_replaces_the_older(void **state)
 }
 
 static void
+what_is_put_again_gets_no_older(void **state)
+{
+	struct dir_cache *c = dir_cache_new(1000);
+	struct dir_answer x = answer(RC_OK, "one"), got;
+	AUTO_ARENA a = { 0 };
+
+	(void)state;
+	dir_cache_put(c, STR("a@b"), 5 * MS, &x);
+	assert_true(dir_cache_get(c, &a, STR("a@b"), 700 * MS, &got));
+	dir_cache_put(c, STR("group a@b"), 700 * MS, &got);
+	assert_true(dir_cache_get(c, &a, STR("group a@b"), 1004 * MS, &got));
+	assert_false(dir_cache_get(c, &a, STR("group a@b"), 1005 * MS, &got));
+	dir_cache_put(c, STR("late"), 1005 * MS, &got);
+	assert_false(dir_cache_get(c, &a, STR("late"), 1005 * MS, &got));
+	dir_cache_free(&c);
+}
+
+static void
 guesses_do_not_push_out_people(void **state)
 {
 	struct dir_cache *c = dir_cache_new(1000);
@@ -173,6 +191,7 @@ main(void)
 		cmocka_unit_test(answers_live_for_a_second_at_most),
 		cmocka_unit_test(not_knowing_is_not_kept),
 		cmocka_unit_test(a_newer_answer_replaces_the_older),
+		cmocka_unit_test(what_is_put_again_gets_no_older),
 		cmocka_unit_test(guesses_do_not_push_out_people),
 		cmocka_unit_test(
 		    a_changed_file_is_read_and_a_broken_one_is_not),
