@@ -228,24 +228,29 @@ search(const struct asked *q, struct dir_query *v, size_t n)
 
 /* ---- AD */
 
-/* Was the account among those that a search gave? */
-static enum rc
-found_in(const struct asked *q, const struct dir_query *s, struct str id)
+/* Who of the accounts is among those that a search for a group gave. */
+static void
+take_chain(const struct asked *q, const struct dir_query *s, size_t group,
+    struct account *const *v, size_t n)
 {
-	enum rc rc = s->rc == RC_OK && !s->more ? RC_DENY : RC_TEMP;
-	struct dir_entry e;
+	enum rc other = s->rc == RC_OK && !s->more ? RC_DENY : RC_TEMP;
+	bool in[CHAIN_BATCH] = { false };
 
-	for (size_t i = 0; i < s->nfound && rc == RC_DENY; i++) {
-		dir_entry_read(q->a, &q->d->schema, &s->found[i], &e);
-		if (str_eq(e.id, id))
-			rc = RC_OK;
-		else if (e.id.n == 0) /* it may be this one */
-			rc = RC_TEMP;
+	for (size_t f = 0; f < s->nfound; f++) {
+		AUTO_ARENA a = { 0 };
+		struct dir_entry e;
+
+		dir_entry_read(&a, &q->d->schema, &s->found[f], &e);
+		if (e.id.n == 0) /* it may be anybody */
+			other = RC_TEMP;
+		for (size_t i = 0; i < n; i++)
+			in[i] |= str_eq(e.id, v[i]->key);
 	}
-	return rc;
+	for (size_t i = 0; i < n; i++)
+		v[i]->out[group] = in[i] ? RC_OK : other;
 }
 
-/* One search for each group. */
+/* One search for each group; CHAIN_BATCH accounts at most. */
 static enum rc
 ask_chain(const struct asked *q, struct account *const *v, size_t n)
 {
@@ -261,13 +266,9 @@ ask_chain(const struct asked *q, struct account *const *v, size_t n)
 			    q->d, q->a, id, n, q->group[k].dn);
 	if (search(q, s, ns) != RC_OK)
 		return RC_TEMP;
-	for (size_t k = 0; k < q->ngroup; k++) {
-		if (q->group[k].rc != RC_OK)
-			continue;
-		for (size_t i = 0; i < n; i++)
-			v[i]->out[k] = found_in(q, &s[at], id[i]);
-		at++;
-	}
+	for (size_t k = 0; k < q->ngroup; k++)
+		if (q->group[k].rc == RC_OK)
+			take_chain(q, &s[at++], k, v, n);
 	return RC_OK;
 }
 
