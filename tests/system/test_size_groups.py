@@ -275,3 +275,26 @@ def test_without_a_directory_it_is_451(site):
             c, "x@client.test", a_person(site.inside)[1], 90 * KB,
             90 * KB).code == 250, "the directory")
     assert "panic" not in gp.log()
+
+
+def test_a_primary_group_outside_of_ldap_base(dc):
+    """Domain Users is in CN=Users, whatever ldap_base is."""
+    dn = "CN=staffers,OU=Staff," + dc.base
+    dc.db.db.add({"dn": dn, "objectClass": "group",
+                  "sAMAccountName": "staffers",
+                  "groupType": str(-2147483640),  # universal, security
+                  "member": "CN=Domain Users,CN=Users," + dc.base})
+    gp = on_ad(dc, ldap_base="OU=Staff," + dc.base)
+    try:
+        rules = os.path.join(gp.folder, "rules")
+        with open(rules, "w") as f:
+            f.write("receive-limit \"%s\" 100K\nreceive-limit * 20K\n" % dn)
+        gp.write_conf(rules_file=rules)
+        gp.start()
+        with gp.smtp() as c:
+            for size, code in ((90 * KB, 250), (100 * KB + 1, 552)):
+                assert attempt(c, "x@client.test", "dave.davis@" + dc.mail,
+                               size, size).code == code
+    finally:
+        gp.close()
+        dc.db.db.delete(dn)
