@@ -201,16 +201,17 @@ awaits(const struct mail_client *c, enum mail_client_kind kind)
 
 /*
  * Nobody waits for this reply, or the command has not left us yet.  A refusal
- * in the middle of the message is a verdict on it nevertheless.
+ * in the middle of the message is a verdict on it nevertheless.  In LMTP it
+ * is one on a recipient, and nobody knows on which: all are tried again.
  */
 static void
 early_reply(struct mail_client *c)
 {
 	unsigned code = c->reply.code;
+	enum rc rc = c->conf->lmtp ? RC_TEMP : mail_client_verdict(code);
 
 	if ((c->want == MAIL_CLIENT_BODY || c->dot_queued) && code >= 400)
-		mail_client_set_rest(
-		    c, mail_client_theirs(c, mail_client_verdict(code)));
+		mail_client_set_rest(c, mail_client_theirs(c, rc));
 	mail_client_protocol_error(c, "a reply that nothing asked for");
 }
 

@@ -355,6 +355,59 @@ lmtp(void **state)
 	play_all(rows, COUNT(rows), &conf, &message);
 }
 
+/* The message is refused before its end: in LMTP, for one of its recipients. */
+static void
+a_verdict_in_the_middle(void **state)
+{
+	static const struct {
+		bool lmtp, dot; /* dot: the last bytes wait to be sent */
+		const char *reply, *result;
+	} rows[] = {
+		{ false, false, "552 5.3.4 big\r\n",
+		    "deny 5.3.4 552 5.3.4 big" },
+		{ false, true, "552 5.3.4 big\r\n",
+		    "deny 5.3.4 552 5.3.4 big" },
+		{ false, true, "452 4.2.2 full\r\n",
+		    "temp 4.2.2 452 4.2.2 full" },
+		{ true, false, "552 5.2.2 full\r\n",
+		    "temp 4.2.2 552 5.2.2 full" },
+		{ true, true, "552 5.2.2 full\r\n",
+		    "temp 4.2.2 552 5.2.2 full" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct mail_client_conf conf = { .helo = STR("me"),
+			.lmtp = rows[i].lmtp };
+		struct run r = { 0 };
+		AUTO_ARENA a = { 0 };
+
+		mail_client_init(&r.c, &conf);
+		buf_init(&r.said, 65536);
+		hear(&r, STR("220 x\r\n"));
+		drive(&r, &message);
+		hear(&r, STR(PIPE));
+		drive(&r, &message);
+		hear(&r, STR("250 a\r\n250 b\r\n250 c\r\n354 d\r\n"));
+		assert_int_equal(r.c.want, MAIL_CLIENT_BODY);
+		assert_int_equal(mail_client_body(&r.c, STR("hi")), RC_OK);
+		if (rows[i].dot)
+			assert_int_equal(mail_client_body_end(&r.c), RC_OK);
+		hear(&r, str_c(rows[i].reply));
+		assert_int_equal(r.c.want, MAIL_CLIENT_DEAD);
+		for (size_t k = 0; k < message.nto; k++) {
+			const struct mail_client_result *x = &r.c.to[k];
+
+			CHECK_STR(str_fmt(&a, "%s %.*s %.*s", rc_name(x->rc),
+				      STRF(x->status), STRF(x->reply)),
+			    str_c(rows[i].result));
+			assert_true(x->from_server);
+		}
+		buf_free(&r.said);
+		mail_client_free(&r.c);
+	}
+}
+
 static void
 what_cannot_be_sent_is_not(void **state)
 {
@@ -554,6 +607,7 @@ main(void)
 		cmocka_unit_test(no_dialogue),
 		cmocka_unit_test(starttls_and_auth),
 		cmocka_unit_test(lmtp),
+		cmocka_unit_test(a_verdict_in_the_middle),
 		cmocka_unit_test(what_cannot_be_sent_is_not),
 		cmocka_unit_test(a_reply_has_limits),
 		cmocka_unit_test(rset_before_the_next),
