@@ -223,11 +223,19 @@ check_dns(struct daemon *dm, const struct conf *conf, struct ipc_msg *out)
 	    good ? STR("") : STR("see dns_servers and /etc/resolv.conf"));
 }
 
-struct probe {
-	struct arena a;
-	pthread_mutex_t lock;
+/* Those of one check, which run side by side. */
+struct probes {
+	pthread_mutex_t lock; /* guards */
 	pthread_cond_t changed;
-	bool answered;
+	size_t running;
+};
+
+struct probe {
+	struct probes *all;
+	struct arena a;
+	struct str host;
+	struct rem_rcpt rcpt;
+	struct rem_message m;
 	enum rc rc;
 	struct rem_outcome out;
 	struct rem_result to;
@@ -238,66 +246,84 @@ on_probed(void *arg, enum rc rc, const struct rem_outcome *out)
 {
 	struct probe *p = arg;
 
-	pthread_mutex_lock(&p->lock);
+	pthread_mutex_lock(&p->all->lock);
 	p->rc = rc;
 	if (rc == RC_OK) {
 		p->out.tls = str_dup(&p->a, out->tls);
 		p->to = out->to[0];
 		p->to.reply = str_dup(&p->a, out->to[0].reply);
 	}
-	p->answered = true;
-	pthread_cond_signal(&p->changed);
-	pthread_mutex_unlock(&p->lock);
+	p->all->running--;
+	pthread_cond_signal(&p->all->changed);
+	pthread_mutex_unlock(&p->all->lock);
 }
 
-/* Its end is the job's: the loop answers before the deadline, or at a stop. */
 static void
-probe(struct daemon *dm, struct probe *p, struct str host)
+put_smart_host(struct probe *p, struct ipc_msg *out)
 {
-	const struct rem_rcpt to = { 0 };
-	const struct rem_message m = {
+	struct str tried = str_fmt(&p->a, "smart host %.*s", STRF(p->host));
+	struct str found = STR("no answer");
+
+	if (p->rc == RC_OK && p->to.rc == RC_OK) {
+		found = str_fmt(&p->a, "ready, %s%.*s, %s%.*s",
+		    p->out.tls.n > 0 ? "by " : "without TLS", STRF(p->out.tls),
+		    p->to.reply.n > 0 ? "logged in as " : "without a login",
+		    STRF(p->to.reply));
+		proc_check_line(out, PROC_GOOD, tried, found, STR(""));
+		return;
+	}
+	if (p->rc == RC_OK && p->to.code != 0)
+		found =
+		    str_fmt(&p->a, "%u %.*s", p->to.code, STRF(p->to.reply));
+	else if (p->rc == RC_OK)
+		found = p->to.reply;
+	proc_check_line(out, PROC_FAIL, tried, found,
+	    STR("see smart_hosts, smart_host_user, smart_host_password_file, "
+		"smart_host_tls and smart_host_ca_file"));
+}
+
+static void
+start_probe(
+    struct daemon *dm, struct probe *p, struct str host, struct deadline dl)
+{
+	p->host = host;
+	p->m = (struct rem_message){
 		.id = str_fmt(&p->a, "check %.*s", STRF(host)),
 		.hop = str_fmt(&p->a, "smtp:%.*s", STRF(host)),
-		.to = &to,
+		.to = &p->rcpt,
 		.nto = 1,
 		.fd = -1,
 	};
-
-	rem_probe(dm->rem, &m, deadline_in(PROBE_MS), on_probed, p);
-	pthread_mutex_lock(&p->lock);
-	while (!p->answered)
-		pthread_cond_wait(&p->changed, &p->lock);
-	pthread_mutex_unlock(&p->lock);
+	rem_probe(dm->rem, &p->m, dl, on_probed, p);
 }
 
-/* Does it take us, and as whom?  No mail is sent. */
+/*
+ * Do they take us, and as whom?  No mail is sent.  The end of a probe is the
+ * job's: the loop answers each before the deadline, or at a stop.
+ */
 static void
-check_smart_host(struct daemon *dm, struct str host, struct ipc_msg *out)
+check_smart_hosts(
+    struct daemon *dm, const struct conf *conf, struct ipc_msg *out)
 {
-	struct probe p = { .lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER };
-	struct str tried = str_fmt(&p.a, "smart host %.*s", STRF(host)), found;
+	AUTO_ARENA a = { 0 };
+	size_t n = conf->smart_hosts.n;
+	struct probes all = { PTHREAD_MUTEX_INITIALIZER,
+		PTHREAD_COND_INITIALIZER, n };
+	struct probe *v = arena_calloc(&a, n, sizeof(*v));
+	struct deadline dl = deadline_in(PROBE_MS);
 
-	probe(dm, &p, host);
-	if (p.rc == RC_OK && p.to.rc == RC_OK) {
-		found = str_fmt(&p.a, "ready, %s%.*s, %s%.*s",
-		    p.out.tls.n > 0 ? "by " : "without TLS", STRF(p.out.tls),
-		    p.to.reply.n > 0 ? "logged in as " : "without a login",
-		    STRF(p.to.reply));
-		proc_check_line(out, PROC_GOOD, tried, found, STR(""));
-	} else {
-		found = STR("no answer");
-		if (p.rc == RC_OK && p.to.code != 0)
-			found = str_fmt(
-			    &p.a, "%u %.*s", p.to.code, STRF(p.to.reply));
-		else if (p.rc == RC_OK)
-			found = p.to.reply;
-		proc_check_line(out, PROC_FAIL, tried, found,
-		    STR("see smart_hosts, smart_host_user, "
-			"smart_host_password_file, smart_host_tls and "
-			"smart_host_ca_file"));
+	for (size_t i = 0; i < n; i++) {
+		v[i].all = &all;
+		start_probe(dm, &v[i], str_c(conf->smart_hosts.v[i]), dl);
 	}
-	arena_free(&p.a);
+	pthread_mutex_lock(&all.lock);
+	while (all.running > 0)
+		pthread_cond_wait(&all.changed, &all.lock);
+	pthread_mutex_unlock(&all.lock);
+	for (size_t i = 0; i < n; i++) {
+		put_smart_host(&v[i], out);
+		arena_free(&v[i].a);
+	}
 }
 
 static void
@@ -311,8 +337,7 @@ on_check(void *ctx, struct ipc_msg *out)
 	conf = conf_ref(dm->conf);
 	pthread_mutex_unlock(&dm->lock);
 	check_dns(dm, conf, out);
-	for (size_t i = 0; i < conf->smart_hosts.n; i++)
-		check_smart_host(dm, str_c(conf->smart_hosts.v[i]), out);
+	check_smart_hosts(dm, conf, out);
 	conf_unref(&conf);
 	dm->checking = false;
 }

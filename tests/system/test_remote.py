@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import threading
 import time
 
 import pytest
@@ -527,6 +528,31 @@ def test_a_check_logs_in_to_smart_hosts(tmp_path, ca):
                 assert lines[host]["grade"] == "FAILED"
                 assert re.search(words, lines[host]["found"]), lines[host]
             assert "remote.deferred" not in g.log()
+        finally:
+            g.close()
+
+
+def test_a_check_asks_smart_hosts_side_by_side(tmp_path):
+    """Each greets when all have been called: who waits his turn never is."""
+    together = threading.Barrier(3)
+
+    def greet(session, line):
+        try:
+            together.wait(5)
+        except threading.BrokenBarrierError:
+            return s.DROP
+
+    with Sink() as a, Sink() as b, Sink() as c:
+        hosts = []
+        for sink in (c, a, b):
+            sink.on("connect", greet)
+            hosts.append("127.0.0.1:%d" % sink.port)
+        g = on_ldif(tmp_path, smart_host_tls="may", smart_hosts=hosts)
+        try:
+            g.start()
+            lines = smart_lines(g)
+            assert list(lines) == hosts
+            assert [x["grade"] for x in lines.values()] == ["good"] * 3, lines
         finally:
             g.close()
 
