@@ -270,6 +270,10 @@ send_away(struct retry *t, const struct store_queued *q, struct str where)
 	}
 	set = keep(t, q, DLV_READY, dlv_reason_goes(t->p->a, q->rcpt, &route));
 	e.route = where;
+	/* An earlier try was elsewhere, and not of this way. */
+	e.hop = e.host = e.status = e.reply = STR("");
+	e.code = e.from_server = 0;
+	e.tried_at = 0;
 	set->kind = DIR_ELSEWHERE;
 	set->attempts = 0;
 	set->next_at = t->p->now;

@@ -12,6 +12,7 @@ struct test {
 	struct dlv_plan p;
 	struct dir_rcpt team[8];
 	struct store_queue_update up;
+	const struct conf *conf;
 	bool places; /* there is somebody to ask about them */
 };
 
@@ -51,7 +52,7 @@ entry(uint64_t id, const char *rcpt, enum dir_kind kind, const char *dir_id)
 static void
 begin(struct test *t)
 {
-	*t = (struct test){ 0 };
+	*t = (struct test){ .conf = &fake_conf };
 	t->dir.team = t->team;
 }
 
@@ -65,7 +66,7 @@ try(struct test *t, struct store_queued *entries, size_t n)
 		.nentries = n,
 	};
 
-	assert_int_equal(dlv_plan_init(&t->p, &t->a, &fake_log, &fake_conf,
+	assert_int_equal(dlv_plan_init(&t->p, &t->a, &fake_log, t->conf,
 			     item.from, STR(""), NOW, 3),
 	    RC_OK);
 	if (t->places)
@@ -133,6 +134,47 @@ person_follows_directory(void **state)
 		}
 		arena_free(&t.a);
 	}
+}
+
+/* What a server said of an earlier try is not what this one says. */
+static void
+the_way_out_begins_anew(void **state)
+{
+	const char *const routes[] = {
+		"server:exchange.example.org=smtp:ex.example.org:25",
+	};
+	const struct dlv_entry was = { .notify = REM_NOTIFY_DELAY,
+		.envid = STR("envelope"),
+		.warned = 1,
+		.hop = STR("smtp:old.example.org"),
+		.host = STR("old.example.org"),
+		.status = STR("4.5.1"),
+		.reply = STR("busy"),
+		.code = 451,
+		.from_server = 1,
+		.tried_at = NOW - 9 };
+	struct store_queued q = entry(7, "dan@example.org", DIR_USER, DAN);
+	struct conf conf = fake_conf;
+	struct dlv_entry e;
+	struct test t;
+
+	(void)state;
+	conf.routes = (struct conf_list){ routes, COUNT(routes) };
+	begin(&t);
+	t.conf = &conf;
+	q.data = dlv_entry_put(&t.a, &was);
+	try(&t, &q, 1);
+	assert_int_equal(t.up.nset, 1);
+	assert_int_equal(t.up.set[0].kind, DIR_ELSEWHERE);
+	assert_int_equal(t.up.set[0].state, DLV_READY);
+	assert_int_equal(t.up.set[0].attempts, 0);
+	assert_int_equal(dlv_entry_get(t.up.set[0].data, &e), RC_OK);
+	assert_true(e.hop.n + e.host.n + e.status.n + e.reply.n == 0);
+	assert_true(e.code == 0 && e.from_server == 0 && e.tried_at == 0);
+	CHECK_STR(e.route, STR("exchange.example.org"));
+	CHECK_STR(e.envid, STR("envelope"));
+	assert_true(e.notify == REM_NOTIFY_DELAY && e.warned == 1);
+	arena_free(&t.a);
 }
 
 /* A person, a group's members, and the entries that these get. */
@@ -471,6 +513,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(person_follows_directory),
+		cmocka_unit_test(the_way_out_begins_anew),
 		cmocka_unit_test(junk_stays_junk),
 		cmocka_unit_test(times_of_another_clock),
 		cmocka_unit_test(only_what_is_due_is_tried),
