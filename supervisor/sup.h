@@ -189,6 +189,7 @@ void sup_children_tick(struct sup *s); /* start what is due */
 void sup_children_reap(struct sup *s);
 void sup_child_event(struct sup *s, struct sup_child *c);
 void sup_child_send(struct sup *s, struct sup_child *c, struct ipc_msg *m);
+/* It serves, and can be asked. */
 bool sup_child_up(const struct sup_child *c);
 /* SIGKILL at the end, SUP_DOWN all: the stop is complete. */
 void sup_stop_tick(struct sup *s);
@@ -202,7 +203,8 @@ void sup_exec(struct sup *s, const struct sup_child *c, int control)
 
 /* sup_reload.c: what was wrong or what needs a restart, as a line.  The
  * processes know of it only after sup_reload_send, which says whether an
- * answer with that id will come: those that are down start with it. */
+ * answer with that id will come: those that are down, or closed and about to
+ * be, start with it. */
 MUST_CHECK enum rc sup_reload(struct sup *s, struct arena *a, struct str *why);
 bool sup_reload_send(struct sup *s, struct sup_child *c, uint32_t id);
 MUST_CHECK enum rc sup_open_log(

@@ -55,7 +55,8 @@ state_name(const struct sup_child *c)
 	static const char *const names[] = { "down", "starting", "ready",
 		"stopping" };
 
-	return names[c->state];
+	/* One that closed is gone, whether it was buried or not. */
+	return names[c->fd < 0 ? SUP_DOWN : c->state];
 }
 
 /* How its last life ended; "" in its first. */

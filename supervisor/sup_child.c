@@ -61,15 +61,15 @@ sup_children_init(struct sup *s)
 bool
 sup_child_up(const struct sup_child *c)
 {
-	return c->state == SUP_READY;
+	return c->state == SUP_READY && c->fd >= 0;
 }
 
 static void
 hang_up(struct sup *s, struct sup_child *c)
 {
+	sup_admin_forget(s, c);
 	if (c->fd < 0)
 		return;
-	sup_admin_forget(s, c);
 	ipc_reader_free(&c->r);
 	fd_close(&c->fd); /* leaves the epoll set */
 }

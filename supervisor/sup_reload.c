@@ -118,7 +118,7 @@ sup_reload_send(struct sup *s, struct sup_child *c, uint32_t id)
 		c->restart_at = 0; /* perhaps it was the configuration */
 		c->delay_ms = 0;
 	}
-	if (c->state == SUP_DOWN || c->state == SUP_STOPPING)
+	if (c->fd < 0 || c->state == SUP_STOPPING)
 		return false;
 	ipc_msg_init(&m, PROC_RELOAD);
 	m.id = id;

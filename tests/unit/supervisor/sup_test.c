@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -403,6 +404,47 @@ who_is_behind_after_a_reload_is_named(void **state)
 	assert_str(behind, "");
 }
 
+/*
+ * Its tracer is told first of a death: until then nobody else can bury it.
+ * EOF on the control socket comes all the same.
+ */
+static void
+who_is_dead_and_not_buried_is_not_waited_for(void **state)
+{
+	struct world *w = *state;
+	struct deadline dl = deadline_in(PATIENCE);
+	struct sup_process mx;
+	struct str why, behind;
+	size_t died;
+	pid_t pid;
+	enum rc rc;
+
+	ask_status(w);
+	pid = (pid_t)process(w, "mx")->pid;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
+		skip();
+	kill(pid, SIGKILL);
+	do {
+		usleep(20000);
+		ask_status(w);
+		mx = *process(w, "mx");
+	} while (!str_eq(mx.state, STR("down")) && !deadline_over(dl));
+	write_conf(w, "hops_max = 33\n");
+	rc = sup_reload_ask(&w->a, w->run, deadline_in(5000), &why, &behind);
+	died = count_log(w, "event=child.died child=mx");
+	/* Bury it before anything can fail: the stop waits for it. */
+	assert_int_equal(waitpid(pid, NULL, __WALL), pid);
+	assert_int_equal(died, 0);
+	assert_str(mx.state, "down");
+	assert_true(mx.pid == (uint64_t)pid);
+	assert_rc(rc, RC_OK);
+	assert_str(behind, "");
+	assert_int_equal(count_log(w, "proc=mx event=probe.reload hops=33"), 0);
+	assert_int_equal(
+	    count_log(w, "event=probe.reload hops=33"), PROCESSES - 1);
+	wait_log(w, "event=child.ready child=mx", 2);
+}
+
 static void
 a_bad_reload_changes_nothing(void **state)
 {
@@ -631,6 +673,7 @@ main(int argc, char **argv)
 		    setup_running),
 		T(a_bad_reload_changes_nothing, setup_running),
 		T(who_is_behind_after_a_reload_is_named, setup_running),
+		T(who_is_dead_and_not_buried_is_not_waited_for, setup_running),
 		T(a_check_is_answered_by_each_process_itself, setup_running),
 		T(a_stop_is_in_order_and_clean, setup_running),
 		T(a_process_that_never_gets_ready_does_not_hold_the_stop,
