@@ -116,8 +116,9 @@ put_absent(struct sup_query *q, const struct sup_child *c, const char *found)
 }
 
 static void
-put_behind(struct sup_query *q, const struct sup_child *c)
+put_behind(struct sup *s, struct sup_query *q, const struct sup_child *c)
 {
+	log_warn(&s->log, "reload.behind", KVC("child", c->name));
 	ipc_put_str(&q->out, "behind", str_c(c->name));
 }
 
@@ -298,7 +299,7 @@ tick(struct sup *s, struct sup_query *q)
 		if (!q->waiting[i])
 			continue;
 		if (q->op == SUP_RELOAD)
-			put_behind(q, &s->children[i]);
+			put_behind(s, q, &s->children[i]);
 		give_up(s, q, i, "it does not answer");
 	}
 	finish_if_complete(s, q);
@@ -314,13 +315,14 @@ sup_admin_tick(struct sup *s)
 
 /* What a process said becomes its part of the answer. */
 static void
-put_reply(struct sup_query *q, const struct sup_child *c, struct ipc_msg *m)
+put_reply(struct sup *s, struct sup_query *q, const struct sup_child *c,
+    struct ipc_msg *m)
 {
 	size_t at, group;
 
 	if (q->op == SUP_RELOAD) {
 		if (m->extra != RC_OK)
-			put_behind(q, c);
+			put_behind(s, q, c);
 		return;
 	}
 	at = begin_process(q, c);
@@ -344,7 +346,7 @@ take_reply(struct sup *s, struct sup_query *q, const struct sup_child *c,
 		return;
 	q->waiting[i] = false;
 	q->nwaiting--;
-	put_reply(q, c, m);
+	put_reply(s, q, c, m);
 	finish_if_complete(s, q);
 }
 

@@ -393,6 +393,8 @@ who_is_behind_after_a_reload_is_named(void **state)
 	    sup_reload_ask(&w->a, w->run, deadline_in(500), &why, &behind),
 	    RC_OK);
 	assert_str(behind, "directory");
+	assert_int_equal(
+	    count_log(w, "event=reload.behind child=directory"), 1);
 	wait_log(w, "event=probe.reload", PROCESSES);
 	/* Who has died begins anew, with what is new. */
 	ask_status(w);
