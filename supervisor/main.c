@@ -226,13 +226,14 @@ remove_sockets(struct sup *s)
 static void
 sup_free(struct sup *s)
 {
-	for (size_t i = 0; i < SUP_ADMINS_MAX; i++)
-		if (s->queries[i].fd >= 0) {
-			ipc_reader_free(&s->queries[i].r);
-			if (s->queries[i].pending)
-				ipc_msg_free(&s->queries[i].out);
-			fd_close(&s->queries[i].fd);
-		}
+	for (size_t i = 0; i < SUP_ADMINS_MAX; i++) {
+		if (s->queries[i].pending)
+			ipc_msg_free(&s->queries[i].out);
+		if (s->queries[i].fd < 0)
+			continue;
+		ipc_reader_free(&s->queries[i].r);
+		fd_close(&s->queries[i].fd);
+	}
 	if (s->hup.pending)
 		ipc_msg_free(&s->hup.out);
 	sup_notify_close(s);

@@ -217,7 +217,9 @@ void sup_notify_open(struct sup *s);
 void sup_notify_close(struct sup *s);
 void sup_notify_tick(struct sup *s);
 int64_t sup_notify_due(const struct sup *s); /* monotonic ns */
-void sup_notify_reload(struct sup *s, bool begin);
+/* Each that begins; the end of the last of those that overlap. */
+void sup_notify_reloading(struct sup *s);
+void sup_notify_reloaded(struct sup *s);
 void sup_notify_stop(struct sup *s);
 
 /* sup_admin.c: control.sock, and SIGHUP. */

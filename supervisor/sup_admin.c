@@ -21,32 +21,50 @@
 #define REPLY_MS   200
 #define READ_CHUNK 1024u
 
+static bool
+is_reload(const struct sup_query *q)
+{
+	return q->pending && q->op == SUP_RELOAD;
+}
+
+static bool
+reloading(const struct sup *s)
+{
+	bool any = is_reload(&s->hup);
+
+	for (size_t k = 0; k < SUP_ADMINS_MAX; k++)
+		any |= is_reload(&s->queries[k]);
+	return any;
+}
+
+/*
+ * Nobody hears the answer.  A reload goes on all the same: the processes are
+ * at it, and the service manager waits for its end.
+ */
 static void
 hang_up(struct sup_query *q)
 {
 	ipc_reader_free(&q->r);
-	if (q->pending)
+	if (q->pending && q->op != SUP_RELOAD) {
 		ipc_msg_free(&q->out);
-	q->pending = false;
+		q->pending = false;
+	}
 	fd_close(&q->fd);
 }
 
 static void
-answer(struct sup_query *q, enum rc rc)
+answer(struct sup *s, struct sup_query *q, enum rc rc)
 {
-	if (q->fd < 0) {
-		ipc_msg_free(&q->out);
-		q->pending = false;
-		return;
-	}
+	q->pending = false;
+	if (q->op == SUP_RELOAD && !reloading(s))
+		sup_notify_reloaded(s);
 	q->out.op = q->op;
 	q->out.id = q->id;
 	q->out.extra = (uint32_t)rc;
-	if (ipc_send(q->fd, &q->out, deadline_in(REPLY_MS)) != RC_OK)
+	if (q->fd >= 0 &&
+	    ipc_send(q->fd, &q->out, deadline_in(REPLY_MS)) != RC_OK)
 		hang_up(q);
-	else
-		ipc_msg_free(&q->out);
-	q->pending = false;
+	ipc_msg_free(&q->out);
 }
 
 static const char *
@@ -127,9 +145,7 @@ finish_if_complete(struct sup *s, struct sup_query *q)
 {
 	if (!q->pending || q->nwaiting > 0)
 		return;
-	if (q->op == SUP_RELOAD)
-		sup_notify_reload(s, false);
-	answer(q, RC_OK);
+	answer(s, q, RC_OK);
 }
 
 static void
@@ -168,12 +184,11 @@ reload(struct sup *s, struct sup_query *q)
 	struct str why = STR("");
 	enum rc rc;
 
-	sup_notify_reload(s, true);
+	sup_notify_reloading(s);
 	rc = sup_reload(s, &a, &why);
 	ipc_put_str(&q->out, "why", why);
 	if (rc != RC_OK) {
-		sup_notify_reload(s, false);
-		answer(q, rc);
+		answer(s, q, rc);
 		return;
 	}
 	q->serial = ++s->serial;
@@ -223,7 +238,7 @@ on_question(struct sup *s, struct sup_query *q, struct ipc_msg *m)
 		reload(s, q);
 		return;
 	default:
-		answer(q, RC_BAD);
+		answer(s, q, RC_BAD);
 	}
 }
 
@@ -239,7 +254,7 @@ sup_admin_accept(struct sup *s)
 	if (fd < 0)
 		return;
 	for (size_t i = 0; i < SUP_ADMINS_MAX && q == NULL; i++)
-		if (s->queries[i].fd < 0)
+		if (s->queries[i].fd < 0 && !s->queries[i].pending)
 			q = &s->queries[i];
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
 	    (peer.uid != 0 && peer.uid != geteuid()) || q == NULL) {

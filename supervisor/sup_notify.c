@@ -142,8 +142,18 @@ sup_notify_due(const struct sup *s)
 	return n->owed ? MIN(due, now_ns() + AGAIN_NS) : due;
 }
 
+/*
+ * Before the first READY there is nothing that could be reloaded, and of one
+ * that stops nobody wants to know.
+ */
+static bool
+may_reload(const struct sup *s)
+{
+	return s->notify.ready && !s->stopping;
+}
+
 void
-sup_notify_reload(struct sup *s, bool begin)
+sup_notify_reloading(struct sup *s)
 {
 	char text[96];
 	struct timespec now;
@@ -151,12 +161,16 @@ sup_notify_reload(struct sup *s, bool begin)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-	/* Before the first READY there is nothing that could be reloaded. */
-	if (!s->notify.ready)
+	if (!may_reload(s))
 		return;
-	if (begin)
-		send_text(&s->notify, text);
-	else
+	s->notify.owed = false; /* it comes at the end of this one */
+	send_text(&s->notify, text);
+}
+
+void
+sup_notify_reloaded(struct sup *s)
+{
+	if (may_reload(s))
 		say_ready(&s->notify);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ int probe_main(int argc, char **argv);
 struct world {
 	char dir[32], run[48], conf[48], log[48], bin[48];
 	pid_t pid;
+	int notify; /* what a service manager hears; -1: there is none */
 	struct arena a;
 	struct sup_process *p;
 	size_t n;
@@ -72,6 +74,8 @@ spawn(struct world *w)
 	w->pid = fork();
 	assert_true(w->pid >= 0);
 	if (w->pid == 0) {
+		if (w->notify >= 0)
+			setenv("NOTIFY_SOCKET", path(w, "notify"), 1);
 		execl("./gatepostd", "gatepostd", "-c", w->conf, "-L", w->bin,
 		    (char *)NULL);
 		_exit(99);
@@ -164,6 +168,7 @@ setup(void **state)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	assert_true(n > 0);
+	w->notify = -1;
 	self[n] = '\0';
 	snprintf(w->dir, sizeof(w->dir), "/tmp/gp-sup-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
@@ -193,6 +198,22 @@ setup_running(void **state)
 	return n;
 }
 
+static int
+setup_notified(void **state)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int n = setup(state);
+	struct world *w = *state;
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path(w, "notify"));
+	w->notify =
+	    socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(
+	    bind(w->notify, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	spawn(w);
+	return n;
+}
+
 static void
 remove_tree(struct world *w)
 {
@@ -211,6 +232,7 @@ teardown(void **state)
 	struct world *w = *state;
 
 	end(w, SIGTERM);
+	fd_close(&w->notify);
 	remove_tree(w);
 	arena_free(&w->a);
 	xfree(w);
@@ -447,6 +469,86 @@ who_is_dead_and_not_buried_is_not_waited_for(void **state)
 	wait_log(w, "event=child.ready child=mx", 2);
 }
 
+/* What the service manager hears next, of READY and RELOADING. */
+static struct str
+hear(struct world *w)
+{
+	struct deadline dl = deadline_in(PATIENCE);
+	char text[256];
+
+	while (!deadline_over(dl)) {
+		ssize_t n = recv(w->notify, text, sizeof(text), 0);
+		struct str s = str_n(text, n > 0 ? (size_t)n : 0);
+
+		if (n < 0)
+			usleep(10000);
+		else if (str_has_prefix(s, STR("RE")))
+			return str_dup(&w->a, str_sub(s, 0, str_chr(s, '=')));
+	}
+	fail_msg("nothing said; the log is\n%.*s", STRF(log_text(w)));
+	return STR("");
+}
+
+static pid_t
+reload_in_background(struct world *w)
+{
+	pid_t pid = fork();
+	struct str why, behind;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(sup_reload_ask(&w->a, w->run, deadline_in(PATIENCE), &why,
+			  &behind) != RC_OK);
+	return pid;
+}
+
+static void
+the_end_of_a_reload_is_said_when_nobody_waits_for_it(void **state)
+{
+	struct world *w = *state;
+	pid_t asker;
+
+	assert_str(hear(w), "READY");
+	write_conf(w, "attr_mail = 'directory:slow'\n");
+	asker = reload_in_background(w);
+	assert_str(hear(w), "RELOADING");
+	kill(asker, SIGKILL);
+	assert_int_equal(waitpid(asker, NULL, 0), asker);
+	assert_str(hear(w), "READY");
+	assert_int_equal(count_log(w, "event=probe.reload"), PROCESSES);
+}
+
+static void
+of_reloads_that_overlap_the_last_end_counts(void **state)
+{
+	struct world *w = *state;
+	pid_t asker[2];
+	int status;
+
+	assert_str(hear(w), "READY");
+	write_conf(w, "attr_mail = 'directory:slow'\n");
+	asker[0] = reload_in_background(w);
+	assert_str(hear(w), "RELOADING");
+	asker[1] = reload_in_background(w);
+	assert_str(hear(w), "RELOADING");
+	kill(w->pid, SIGHUP);
+	assert_str(hear(w), "RELOADING");
+	/* Replaces the one before it. */
+	kill(w->pid, SIGHUP);
+	assert_str(hear(w), "RELOADING");
+	assert_str(hear(w), "READY");
+	assert_int_equal(count_log(w, "proc=directory event=probe.reload"), 4);
+	for (size_t i = 0; i < COUNT(asker); i++) {
+		assert_int_equal(waitpid(asker[i], &status, 0), asker[i]);
+		assert_int_equal(status, 0);
+	}
+	/* It was said once. */
+	write_conf(w, "");
+	kill(w->pid, SIGHUP);
+	assert_str(hear(w), "RELOADING");
+	assert_str(hear(w), "READY");
+}
+
 static void
 a_bad_reload_changes_nothing(void **state)
 {
@@ -676,6 +778,9 @@ main(int argc, char **argv)
 		T(a_bad_reload_changes_nothing, setup_running),
 		T(who_is_behind_after_a_reload_is_named, setup_running),
 		T(who_is_dead_and_not_buried_is_not_waited_for, setup_running),
+		T(the_end_of_a_reload_is_said_when_nobody_waits_for_it,
+		    setup_notified),
+		T(of_reloads_that_overlap_the_last_end_counts, setup_notified),
 		T(a_check_is_answered_by_each_process_itself, setup_running),
 		T(a_stop_is_in_order_and_clean, setup_running),
 		T(a_process_that_never_gets_ready_does_not_hold_the_stop,
