@@ -401,7 +401,7 @@ one_is_poison(struct test *t)
 	struct dlv_queue_sum sum;
 
 	dlv_queue_sum(t->d.queue, &sum);
-	return sum.poison == 1 && sum.messages == 1;
+	return sum.loaded && sum.poison == 1 && sum.messages == 1;
 }
 
 static void
