@@ -279,9 +279,12 @@ or_empty(struct str s)
 	return s.n > 0 ? s : STR("");
 }
 
-/* "@a,@b:" in front of a route-addr, as written without blanks. */
+/*
+ * "@a,@b:" in front of a route-addr, as written without blanks; *apart: there
+ * is none, or its ':' parts it from the address.
+ */
 static struct str
-read_route(struct reader *r)
+read_route(struct reader *r, bool *apart)
 {
 	size_t from = r->hosts.n;
 
@@ -295,8 +298,11 @@ read_route(struct reader *r)
 			skip_cfws(r);
 		}
 	}
-	if (peek(r) == ':')
+	*apart = r->hosts.n == from;
+	if (peek(r) == ':') {
 		skip(r);
+		*apart = true;
+	}
 	return since(&r->hosts, from);
 }
 
@@ -307,16 +313,18 @@ read_angle(struct reader *r, struct str name)
 	struct mail_entry e = { .kind = MAIL_MAILBOX, .angle = r->s };
 	struct str host = STR("");
 	struct words w;
+	bool apart;
 
 	skip(r);
 	skip_cfws(r);
-	e.adl = or_nil(read_route(r));
+	e.adl = or_nil(read_route(r, &apart));
 	w = read_words(r);
 	e.mailbox = w.all;
 	if (peek(r) == '@') {
 		skip(r);
 		host = read_domain(r);
-		e.spec = spec_of(r, w.all_at, host);
+		if (apart)
+			e.spec = spec_of(r, w.all_at, host);
 	}
 	while (r->s.n > 0 && peek(r) != '>' && peek(r) != ',')
 		skip(r);

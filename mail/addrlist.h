@@ -34,7 +34,8 @@ struct mail_entry {
 	struct str adl;     /* source route "@a,@b" */
 	struct str mailbox; /* local part, quotes removed */
 	struct str host;    /* domain as written, without comments */
-	/* In `value`, of a mailbox: local part to domain; '<' to '>'. */
+	/* In `value`, of a mailbox: local part to domain; '<' to '>'.  No
+	 * spec if another address in its place would be read otherwise. */
 	struct str spec, angle;
 };
 

@@ -78,6 +78,11 @@ addresses_change_and_nothing_else(void **state)
 		    S("To: team: a@to.example, B <b@to.example>; , "
 		      "c@to.example\r\n") },
 		{ S("To: none:;\r\n"), S("To: none:;\r\n") },
+		/* a route goes on being one, and what is none stays */
+		{ S("To: <@r.example:\"a b\"@old.example>\r\n"),
+		    S("To: <@r.example:\"a b\"@to.example>\r\n") },
+		{ S("To: <@r.example\"a b\"@old.example>\r\n"),
+		    S("To: <@r.example\"a b\"@old.example>\r\n") },
 		{ S("To: A\r\n\t<a@old.example>  ,\r\n  b@old.example \r\n"),
 		    S("To: A\r\n\t<a@to.example>  ,\r\n  b@to.example \r\n") },
 		{ S("To: <\r\n a@old.example\r\n >\r\n"),
