@@ -144,6 +144,7 @@ struct netd_conn {
 	bool first;   /* no UNIT_DATA yet */
 	bool secured; /* the handshake is complete */
 	bool restart; /* the wait for input begins anew */
+	bool amid;    /* the last UNIT_DATA was no whole line */
 	atomic_bool gone;
 };
 

@@ -165,7 +165,8 @@ netd_drop(struct netd_conn *c)
 /*
  * All is said.  The output goes first; then, if the client is still sending,
  * its bytes are thrown away for a moment, because closing a socket with
- * unread input resets it and may destroy the reply on its way (RFC 2525 2.17).
+ * unread input, or that input comes for, resets it and may destroy the reply
+ * on its way (RFC 2525 2.17).
  */
 static void
 closing(struct netd_conn *c)
@@ -189,9 +190,9 @@ closing(struct netd_conn *c)
 		}
 	}
 	if (c->linger_until == 0) {
-		bool unread = (c->ev & EV_IN) != 0 || netd_in(c).n > 0;
+		bool more = c->amid || (c->ev & EV_IN) != 0 || netd_in(c).n > 0;
 
-		if (!unread || (c->ev & EV_EOF) || !netd_flushed(c)) {
+		if (!more || (c->ev & EV_EOF) || !netd_flushed(c)) {
 			netd_drop(c);
 			return;
 		}
@@ -261,6 +262,8 @@ dispatch(struct netd_conn *c, enum netd_unit_kind kind, size_t n)
 		.data =
 		    kind == UNIT_DATA ? str_sub(netd_in(c), 0, n) : STR_NULL };
 
+	if (kind == UNIT_DATA)
+		c->amid = u.data.p[n - 1] != '\n';
 	if (ops->quick != NULL && ops->quick(c->session, &u)) {
 		netd_call(c, kind, n);
 		return true;

@@ -26,6 +26,7 @@ WAIT, TLS or the end.
 import base64
 import fnmatch
 import re
+import ssl
 
 from .proc import RigError
 from .wire import Closed
@@ -153,8 +154,8 @@ class Player:
         """A server may have closed: what is expected next tells."""
         try:
             self.wire.send(data, self.mode == "bytes")
-        except (BrokenPipeError, ConnectionResetError):
-            pass
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            pass  # the last: how Python's ssl says the same
 
     def flush(self, batch):
         self.send(batch)

@@ -72,6 +72,8 @@ on_frame(void *session, struct str in)
 	size_t lf = str_chr(in, '\n');
 
 	(void)session;
+	if (str_has_prefix(in, STR("CUT "))) /* a unit before the line's end */
+		return 4;
 	return lf < in.n ? lf + 1 : 0;
 }
 
@@ -212,6 +214,8 @@ command(struct session *s, struct str line)
 		return info(s);
 	if (str_eq(word, STR("QUIT")))
 		return say(s, STR("bye"), NEXT_CLOSE);
+	if (str_eq(word, STR("CUT")))
+		return say(s, STR("cut"), NEXT_CLOSE);
 	if (str_eq(word, STR("ABORT")))
 		return NEXT_ABORT;
 	if (str_eq(word, STR("TLS")))

@@ -285,6 +285,28 @@ a_line_past_the_limit_is_told(void **state)
 	rig_stop(&r, 5000);
 }
 
+/* What comes late of a line that was refused does not reset the connection. */
+static void
+a_refused_line_may_go_on(void **state)
+{
+	struct rig r;
+	struct client c;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r);
+	hello(&c, &r, 0);
+	client_send(&c, STR("CUT "));
+	client_expect(&c, "cut");
+	client_expect(&c, NULL);
+	for (int i = 0; i < 5; i++) {
+		pause_ms(5);
+		assert_int_equal(send(c.fd, "x", 1, MSG_NOSIGNAL), 1);
+	}
+	client_close(&c);
+	rig_stop(&r, 5000);
+}
+
 static void
 wakes_wake(void **state)
 {
@@ -488,6 +510,7 @@ main(void)
 		cmocka_unit_test(a_trickling_line_is_cut),
 		cmocka_unit_test(a_trickling_body_is_cut),
 		cmocka_unit_test(a_line_past_the_limit_is_told),
+		cmocka_unit_test(a_refused_line_may_go_on),
 		cmocka_unit_test(wakes_wake),
 		cmocka_unit_test(limits_of_sessions),
 		cmocka_unit_test(who_is_it),
