@@ -40,6 +40,7 @@ struct gw_rcpt {
 	struct str route;
 	unsigned notify; /* enum rem_notify */
 	struct str orcpt;
+	unsigned said; /* by which RCPT of tx.taken */
 };
 
 /* Addresses of blind copies, each once; they belong to the rules. */
@@ -90,6 +91,16 @@ struct gw_pending;
 /* The same of policy. */
 struct gw_verdict;
 
+/*
+ * LMTP: how often the next reply is to be said, and what instead of it, where
+ * that is not empty.  It outlives the transaction and the unit.
+ */
+struct gw_finals {
+	unsigned n;
+	struct str *own; /* n or NULL */
+	struct arena a;
+};
+
 struct gw_smtp {
 	struct gw *gw;
 	const struct conf *conf;
@@ -101,7 +112,7 @@ struct gw_smtp {
 	uid_t uid;       /* ... whose uid the kernel knows */
 	struct str user; /* and whose name the site, or "" */
 	bool lmtp;       /* RFC 2033: for people who are here, nobody else */
-	unsigned finals; /* LMTP: how often the next reply is to be said */
+	struct gw_finals finals;
 	enum gw_phase phase;
 	bool esmtp;
 	bool skipping; /* an over-long line is being read */
@@ -129,6 +140,10 @@ struct gw_smtp {
  */
 enum next gw_reply(
     struct gw_smtp *s, int code, const char *status, const char *text);
+/* LMTP: the reply after the message to the RCPT that r comes of; once each. */
+void gw_final_add(struct gw_smtp *s, const struct gw_rcpt *r, int code,
+    const char *status, const char *text);
+bool gw_final_set(const struct gw_smtp *s, const struct gw_rcpt *r);
 void gw_tx_reset(struct gw_smtp *s);
 struct deadline gw_dir_deadline(const struct gw_smtp *s);
 /* Whose limits count: an account's, a local user's; "": the address'. */

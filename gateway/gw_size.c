@@ -90,8 +90,11 @@ sender(struct gw_smtp *s, uint64_t size, uint64_t *limit)
 	return RC_DENY;
 }
 
-bool
-gw_size_mail_ok(struct gw_smtp *s, uint64_t size, enum next *out)
+typedef enum next refuse(
+    struct gw_smtp *, int code, const char *status, const char *text);
+
+static bool
+sender_ok(struct gw_smtp *s, uint64_t size, refuse *no, enum next *out)
 {
 	uint64_t limit = 0;
 
@@ -99,16 +102,22 @@ gw_size_mail_ok(struct gw_smtp *s, uint64_t size, enum next *out)
 	case RC_OK:
 		return true;
 	case RC_DENY:
-		*out = gw_no(s, 552, "5.3.4",
+		*out = no(s, 552, "5.3.4",
 		    str_fmt(&s->unit, "You may send up to %llu bytes",
 			(unsigned long long)limit)
 			.p);
 		return false;
 	default:
-		*out = gw_no(
-		    s, 451, "4.3.0", "Cannot look up your size limit now");
+		*out =
+		    no(s, 451, "4.3.0", "Cannot look up your size limit now");
 		return false;
 	}
+}
+
+bool
+gw_size_mail_ok(struct gw_smtp *s, uint64_t size, enum next *out)
+{
+	return sender_ok(s, size, gw_no, out);
 }
 
 static bool
@@ -144,21 +153,74 @@ gw_size_targets(struct gw_smtp *s, struct gw_target **v, size_t n)
 	}
 }
 
+struct no {
+	int code;
+	const char *status, *text;
+};
+
 /* Who stands behind a recipient is no stranger's business. */
-static enum next
-recipient_no(struct gw_smtp *s, const struct gw_rcpt *r, uint64_t limit)
+static struct no
+no_to(struct gw_smtp *s, const struct gw_rcpt *r, uint64_t limit)
 {
 	struct str who = s->authenticated ? r->address : STR("A recipient");
 
 	if (limit == 0)
-		return gw_refuse(s, 451, "4.3.0",
-		    "Cannot look up a recipient's size limit now");
+		return (struct no){ 451, "4.3.0",
+			"Cannot look up a recipient's size limit now" };
 	log_info(s->log, "size.refuse", KV("to", r->address),
 	    KVU("size", s->tx.body.size), KVU("limit", limit));
-	return gw_refuse(s, 552, "5.2.3",
-	    str_fmt(&s->unit, "%.*s may receive up to %llu bytes", STRF(who),
-		(unsigned long long)limit)
-		.p);
+	return (struct no){ 552, "5.2.3",
+		str_fmt(&s->unit, "%.*s may receive up to %llu bytes",
+		    STRF(who), (unsigned long long)limit)
+		    .p };
+}
+
+/* One answer for all: what is not known, if there is anything. */
+static bool
+all_ok(struct gw_smtp *s, const uint64_t *limit, enum next *out)
+{
+	const struct gw_tx *tx = &s->tx;
+	size_t least = 0;
+	struct no no;
+
+	for (size_t i = 1; i < tx->nrcpt; i++)
+		if (limit[i] < limit[least])
+			least = i;
+	if (limit[least] >= tx->body.size)
+		return true;
+	no = no_to(s, &tx->rcpt[least], limit[least]);
+	*out = gw_refuse(s, no.code, no.status, no.text);
+	return false;
+}
+
+/*
+ * LMTP: an answer for each RCPT.  All that a RCPT stands for is refused if it
+ * is too much for one of them; the others get the message.
+ */
+static bool
+each_ok(struct gw_smtp *s, const uint64_t *limit, enum next *out)
+{
+	struct gw_tx *tx = &s->tx;
+	struct no no = { 0, NULL, NULL };
+	size_t n = 0;
+
+	for (size_t i = 0; i < tx->nrcpt; i++) {
+		if (limit[i] >= tx->body.size || gw_final_set(s, &tx->rcpt[i]))
+			continue;
+		no = no_to(s, &tx->rcpt[i], limit[i]);
+		gw_final_add(s, &tx->rcpt[i], no.code, no.status, no.text);
+	}
+	for (size_t i = 0; i < tx->nrcpt; i++)
+		if (!gw_final_set(s, &tx->rcpt[i]))
+			tx->rcpt[n++] = tx->rcpt[i];
+	if (n < tx->nrcpt)
+		tx->copies = NULL; /* looked for anew */
+	tx->nrcpt = n;
+	if (n > 0)
+		return true;
+	gw_tx_reset(s);
+	*out = gw_reply(s, no.code, no.status, no.text);
+	return false;
 }
 
 static bool
@@ -168,7 +230,6 @@ recipients_ok(struct gw_smtp *s, enum next *out)
 	uint64_t most = s->conf->message_size_max, *limit;
 	struct gw_tx *tx = &s->tx;
 	struct str *ids;
-	size_t least = 0;
 
 	if (l == NULL || tx->body.size <= mail_size_limit_least(l, most))
 		return true;
@@ -177,36 +238,14 @@ recipients_ok(struct gw_smtp *s, enum next *out)
 	for (size_t i = 0; i < tx->nrcpt; i++)
 		ids[i] = tx->rcpt[i].dir_id;
 	limits_of(s, l, ids, tx->nrcpt, most, limit);
-	/* What is not known, if there is anything, is the answer. */
-	for (size_t i = 1; i < tx->nrcpt; i++)
-		if (limit[i] < limit[least])
-			least = i;
-	if (limit[least] >= tx->body.size)
-		return true;
-	*out = recipient_no(s, &tx->rcpt[least], limit[least]);
-	return false;
+	return s->lmtp ? each_ok(s, limit, out) : all_ok(s, limit, out);
 }
 
 bool
 gw_size_message_ok(struct gw_smtp *s, enum next *out)
 {
-	uint64_t limit = 0;
-
 	/* Up to there everybody was asked about. */
-	if (s->tx.body.size <= s->tx.declared)
-		return true;
-	switch (sender(s, s->tx.body.size, &limit)) {
-	case RC_OK:
-		return recipients_ok(s, out);
-	case RC_DENY:
-		*out = gw_refuse(s, 552, "5.3.4",
-		    str_fmt(&s->unit, "You may send up to %llu bytes",
-			(unsigned long long)limit)
-			.p);
-		return false;
-	default:
-		*out = gw_refuse(
-		    s, 451, "4.3.0", "Cannot look up your size limit now");
-		return false;
-	}
+	return s->tx.body.size <= s->tx.declared ||
+	       (sender_ok(s, s->tx.body.size, gw_refuse, out) &&
+		   recipients_ok(s, out));
 }

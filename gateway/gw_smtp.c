@@ -67,18 +67,60 @@ static const struct verb {
 	{ STR_INIT("CONNECT"), PH_ANY, F_CLEAR, on_stranger },
 };
 
+static struct str
+reply_line(struct arena *a, int code, const char *status, const char *text)
+{
+	return status ? str_fmt(a, "%d %s %s\r\n", code, status, text)
+		      : str_fmt(a, "%d %s\r\n", code, text);
+}
+
+/* RFC 2033 section 4.2: after the dot, one for each recipient. */
+static bool
+say(struct gw_smtp *s, struct str line)
+{
+	struct gw_finals *f = &s->finals;
+	bool ok = true;
+
+	if (f->own == NULL) {
+		for (unsigned i = 0; ok && i < MAX(f->n, 1u); i++)
+			ok = netd_write(s->c, line) == RC_OK;
+	} else {
+		for (unsigned i = 0; ok && i < f->n; i++)
+			ok = netd_write(s->c,
+				 f->own[i].n > 0 ? f->own[i] : line) == RC_OK;
+		arena_reset(&f->a);
+	}
+	f->n = 0;
+	f->own = NULL;
+	return ok;
+}
+
+void
+gw_final_add(struct gw_smtp *s, const struct gw_rcpt *r, int code,
+    const char *status, const char *text)
+{
+	struct gw_finals *f = &s->finals;
+
+	assert(r->said < f->n);
+	if (f->own == NULL)
+		f->own = arena_calloc(&f->a, f->n, sizeof(*f->own));
+	f->own[r->said] = reply_line(&f->a, code, status, text);
+	gw_track_refuse(s, r->address, code, status, text);
+}
+
+bool
+gw_final_set(const struct gw_smtp *s, const struct gw_rcpt *r)
+{
+	return s->finals.own != NULL && s->finals.own[r->said].n > 0;
+}
+
 enum next
 gw_reply(struct gw_smtp *s, int code, const char *status, const char *text)
 {
-	struct str line =
-	    status ? str_fmt(&s->unit, "%d %s %s\r\n", code, status, text)
-		   : str_fmt(&s->unit, "%d %s\r\n", code, text);
+	struct str line = reply_line(&s->unit, code, status, text);
 
-	/* RFC 2033 section 4.2: after the dot, one for each recipient. */
-	for (unsigned i = 0; i < MAX(s->finals, 1u); i++)
-		if (netd_write(s->c, line) != RC_OK)
-			return NEXT_ABORT;
-	s->finals = 0;
+	if (!say(s, line))
+		return NEXT_ABORT;
 	if (code == 421 || code == 221)
 		return NEXT_CLOSE;
 	/* A 4xx is our trouble and no fault of the client's. */
@@ -636,6 +678,7 @@ session_close(void *session)
 	arena_free(&s->tx.a);
 	arena_free(&s->a);
 	arena_free(&s->login);
+	arena_free(&s->finals.a);
 	arena_free(&s->unit);
 	conf_unref(&s->conf);
 	gw_site_unref(&s->site);

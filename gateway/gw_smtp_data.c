@@ -84,7 +84,7 @@ complete(struct gw_smtp *s, bool bare)
 	enum next next;
 
 	s->phase = PH_READY; /* for gw_tx_reset on each way out */
-	s->finals = s->lmtp ? s->tx.taken : 1;
+	s->finals.n = s->lmtp ? s->tx.taken : 1;
 	if (bare) {
 		log_info(s->log, "message.bare_line_end",
 		    KV("from", s->tx.from), KV("client", netd_peer_ip(s->c)));

@@ -174,6 +174,7 @@ gw_rcpt_add(struct gw_smtp *s, const struct gw_rcpt *r)
 	}
 	to = &tx->rcpt[tx->nrcpt++];
 	*to = *r;
+	to->said = tx->taken;
 	to->dir_id = str_dup(&tx->a, r->dir_id);
 	to->route = str_dup(&tx->a, r->route);
 	to->primary = str_dup(&tx->a, r->primary);

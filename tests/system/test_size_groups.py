@@ -178,6 +178,26 @@ def test_one_too_small_of_two(site):
         assert said(c.data(letter(90 * KB))) == (552, "5.2.3")
 
 
+def test_lmtp_has_an_answer_for_each(site):
+    subject = unique("each")
+    account, large = a_person(site.inside)
+    small = a_person(site.outside)[1]
+    with site.gp.lmtp() as c:
+        rcpts, replies = c.lmtp(
+            "x@client.test",
+            [small, large, "nobody@" + site.server.mail, small, large],
+            letter(90 * KB, subject=subject))
+        assert [r.code for r in rcpts] == [250, 250, 550, 250, 250]
+        assert [said(r) for r in replies] == [
+            (552, "5.2.3"), (250, "2.0.0"), (552, "5.2.3"), (250, "2.0.0")]
+        # nobody may have it, and the next message is another one
+        _, replies = c.lmtp("x@client.test", [small, small], letter(90 * KB))
+        assert [said(r) for r in replies] == [(552, "5.2.3")] * 2
+        _, replies = c.lmtp("x@client.test", [small, small], letter(10 * KB))
+        assert [said(r) for r in replies] == [(250, "2.0.0")] * 2
+    assert arrives(site.gp, account, site.server.password, subject) == 1
+
+
 def test_groups_are_recipients(site):
     account, address = a_person(site.inside)
     with site.gp.submission(account, site.server.password) as c:
