@@ -35,7 +35,7 @@ struct trace {
 
 static const char *const kinds[] = { NULL, "connect", "reject", "defer-in",
 	"accept", "policy", "expand", "deliver", "queue", "send", "defer",
-	"bounce", "hold", "delete" };
+	"bounce", "hold", "delete", "forward" };
 
 static const char *
 kind_name(const struct trk_event *e)

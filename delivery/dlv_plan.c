@@ -212,6 +212,7 @@ dlv_plan_send(struct dlv_plan *p, const struct dlv_rcpt *rcpt)
 	q = add_entry(p, rcpt, DLV_READY, &e);
 	q->kind = DIR_ELSEWHERE;
 	q->reason = dlv_reason_goes(p->a, rcpt->address, &route);
+	dlv_plan_forwarded(p, rcpt->address, &route);
 	p->bytes += q->prefix.n;
 	p->entry_bytes += dlv_entry_bytes(q);
 	return RC_OK;
@@ -303,12 +304,26 @@ dlv_plan_person(
 	}
 }
 
-void
-dlv_plan_expanded(struct dlv_plan *p, struct str address, size_t members)
+static void
+expanded(struct dlv_plan *p, struct dlv_expanded e)
 {
 	p->expanded = grown(p->a, p->expanded, p->nexpanded, &p->expanded_room,
 	    sizeof(p->expanded[0]));
-	p->expanded[p->nexpanded++] = (struct dlv_expanded){ address, members };
+	p->expanded[p->nexpanded++] = e;
+}
+
+void
+dlv_plan_expanded(struct dlv_plan *p, struct str address, size_t members)
+{
+	expanded(p, (struct dlv_expanded){ address, members, STR("") });
+}
+
+void
+dlv_plan_forwarded(
+    struct dlv_plan *p, struct str whose, const struct mail_route *route)
+{
+	if (!str_eq(whose, route->address))
+		expanded(p, (struct dlv_expanded){ route->address, 1, whose });
 }
 
 /* Members are known by their own address, not by the group's. */

@@ -29,10 +29,11 @@
 #define DLV_BATCH_BYTES (3u << 20)
 #define DLV_ENTRY_BYTES (3u << 20)
 
-/* A group that was taken apart. */
+/* A group that was taken apart, or the address where somebody's mail goes. */
 struct dlv_expanded {
 	struct str address;
 	size_t members;
+	struct str whose; /* the latter; else empty */
 };
 
 struct dlv_queue;
@@ -106,6 +107,9 @@ enum dlv_members {
 	DLV_MEMBERS_CROWDED, /* no more of them fit into the queue */
 };
 void dlv_plan_expanded(struct dlv_plan *p, struct str address, size_t members);
+/* To be told, if the route changes the address. */
+void dlv_plan_forwarded(
+    struct dlv_plan *p, struct str whose, const struct mail_route *route);
 MUST_CHECK enum rc dlv_plan_members(struct dlv_plan *p,
     const struct dlv_rcpt *group, const struct dir_rcpt *member, size_t n,
     enum dlv_members *out);

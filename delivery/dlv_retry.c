@@ -269,6 +269,7 @@ send_away(struct retry *t, const struct store_queued *q, struct str where)
 		return;
 	}
 	set = keep(t, q, DLV_READY, dlv_reason_goes(t->p->a, q->rcpt, &route));
+	dlv_plan_forwarded(t->p, q->rcpt, &route);
 	e.route = where;
 	/* An earlier try was elsewhere, and not of this way. */
 	e.hop = e.host = e.status = e.reply = STR("");

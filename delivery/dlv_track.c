@@ -66,9 +66,15 @@ collect(struct dlv_track *t, struct arena *a, const struct dlv_plan *p,
 
 	nq = MIN(nq, (size_t)TRK_RCPTS_MAX);
 	t->v = arena_calloc(a, ngroups + told + nq + 1, sizeof(t->v[0]));
-	for (size_t i = 0; i < ngroups; i++)
-		add(t, a, TRK_EXPAND, p->expanded[i].address, STR(""),
-		    p->expanded[i].members);
+	for (size_t i = 0; i < ngroups; i++) {
+		const struct dlv_expanded *e = &p->expanded[i];
+
+		if (e->whose.n > 0)
+			add(t, a, TRK_FORWARD, e->address,
+			    str_fmt(a, "for %.*s", STRF(e->whose)), 1);
+		else
+			add(t, a, TRK_EXPAND, e->address, STR(""), e->members);
+	}
 	for (size_t i = 0; i < told; i++)
 		add(t, a, TRK_DELIVER, who(&to[i]), to[i].mailbox, 1);
 	for (size_t i = 0; i < nq; i++)

@@ -43,7 +43,8 @@ enum trk_kind {
 	TRK_DEFER,  /* another try later; the reply in `text` */
 	TRK_BOUNCE, /* given up; a notice goes back */
 	TRK_HOLD,
-	TRK_DELETE, /* by an administrator */
+	TRK_DELETE,  /* by an administrator */
+	TRK_FORWARD, /* it goes to this address for the one in `text` */
 };
 
 struct trk_event {

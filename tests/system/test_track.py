@@ -402,9 +402,9 @@ def the_story(gp, m, qid, mid, sink):
     """The text, and what --json says; whoever asks, and by what."""
     by = {e["event"]: e for e in m["events"]}
     said = [e["event"] for e in m["events"]]
-    assert said[:6] == ["connect", "policy", "accept", "expand", "deliver",
-                        "queue"]
-    tries = said[6:]  # it may have been tried more than twice
+    assert said[:7] == ["connect", "policy", "accept", "expand", "forward",
+                        "deliver", "queue"]
+    tries = said[7:]  # it may have been tried more than twice
     assert len(tries) > 1 and set(tries[:-1]) == {"defer"}
     assert tries[-1] == "send"
     times = [e["time"] for e in m["events"]]
@@ -415,6 +415,8 @@ def the_story(gp, m, qid, mid, sink):
     assert (by["expand"]["rcpt"], by["expand"]["rcpts"]) == (at("desk"), 2)
     assert (by["deliver"]["rcpt"], by["deliver"]["text"]) == \
         (at("ann"), "INBOX")
+    assert (by["forward"]["rcpt"], by["forward"]["text"]) == \
+        ("kim@far.test", "for " + at("kim"))
     assert by["queue"]["text"] == "goes to kim@far.test by " + sink.hop
     for step, code in (("defer", "452 4.2.2"), ("send", "250 2.0.0")):
         assert by[step]["rcpt"] == at("kim") and by[step]["code"] == code
@@ -435,7 +437,8 @@ def the_story(gp, m, qid, mid, sink):
         assert words in line, line
     for args in (["--message-id", mid], ["--from", "a@good.test"],
                  ["--to", at("desk")], ["--to", at("ann")],
-                 ["--to", at("kim")], ["--since", "1h", "--to", at("kim")]):
+                 ["--to", at("kim")], ["--since", "1h", "--to", at("kim")],
+                 ["--to", "kim@far.test"]):
         assert trace(gp, *args) == [m], args
         assert gp.cli("trace", *args) == text, args
 
