@@ -455,8 +455,8 @@ backup_put_whole(struct arena *a, const struct io *io, const char *dir,
 }
 
 enum rc
-backup_copy_keys(struct arena *a, const struct io *io, const char *from,
-    const char *to, const unsigned char store[STORE_ID], struct str *why)
+backup_read_keys(struct arena *a, const char *from,
+    const unsigned char store[STORE_ID], struct str *out, struct str *why)
 {
 	const char *path = str_fmt(a, "%s/keys", from).p;
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -492,7 +492,8 @@ backup_copy_keys(struct arena *a, const struct io *io, const char *from,
 		*why = str_fmt(a, "%s is damaged at %zu", path, off);
 		return RC_BAD;
 	}
-	return backup_put_whole(a, io, to, "keys", text, why);
+	*out = text;
+	return RC_OK;
 }
 
 static enum rc
@@ -547,6 +548,7 @@ run(struct copying *c, struct backup_manifest *old, struct backup_manifest *m)
 	const struct backup *b = c->b;
 	const char *log_dir = str_fmt(c->a, "%s/log", b->dir).p;
 	enum rc rc = store_id(c, m->store);
+	struct str keys;
 
 	if (rc == RC_OK)
 		rc = make_dir(c, b->dir);
@@ -569,8 +571,11 @@ run(struct copying *c, struct backup_manifest *old, struct backup_manifest *m)
 	if (rc == RC_OK && io_syncdir(b->io, log_dir) != RC_OK)
 		rc = backup_say(c->a, RC_TEMP, c->why, "cannot sync", log_dir);
 	if (rc == RC_OK)
-		rc = backup_copy_keys(
-		    c->a, b->io, b->data_dir, b->keys_dir, m->store, c->why);
+		rc = backup_read_keys(
+		    c->a, b->data_dir, m->store, &keys, c->why);
+	if (rc == RC_OK)
+		rc = backup_put_whole(
+		    c->a, b->io, b->keys_dir, "keys", keys, c->why);
 	/* The lease held to the end, or what was copied may have holes. */
 	if (rc == RC_OK)
 		rc = go_on(c);

@@ -20,7 +20,8 @@ enum rc backup_put_block(const struct io *io, int fd, const char *p, size_t n,
     uint64_t off, bool fresh);
 enum rc backup_put_whole(struct arena *a, const struct io *io, const char *dir,
     const char *name, struct str text, struct str *why);
-enum rc backup_copy_keys(struct arena *a, const struct io *io, const char *from,
-    const char *to, const unsigned char store[STORE_ID], struct str *why);
+/* The file of keys in `from`, whole records of it. */
+enum rc backup_read_keys(struct arena *a, const char *from,
+    const unsigned char store[STORE_ID], struct str *out, struct str *why);
 
 #endif

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,8 @@ struct restoring {
 	const struct restore *r;
 	struct str *why;
 	struct stat owner; /* of data_dir */
+	bool root;         /* and so there are two */
+	gid_t gid;         /* root's own */
 	char *block;
 	uint64_t done, total;
 };
@@ -38,23 +41,69 @@ in_data(struct restoring *s, const char *name)
 	return str_fmt(s->a, "%s/%s", s->r->data_dir, name).p;
 }
 
-/* Files as they are of use to the store's user. */
 static enum rc
-hand_over(struct restoring *s, const char *path)
+damaged(struct restoring *s, const char *path, uint64_t off)
 {
-	AUTO_FD fd = -1;
-	struct stat st;
+	*s->why = str_fmt(s->a, "%s is damaged at %llu: not restored", path,
+	    (unsigned long long)off);
+	return RC_BAD;
+}
 
-	if (geteuid() != 0)
+/*
+ * What root restores, root reads; but data_dir is the store's, and whoever owns
+ * it could lead root away at any moment (a link in the place of a folder).  So
+ * all that is done in there is done with its owner's rights, who also owns what
+ * is made.
+ */
+static enum rc
+act_as(struct restoring *s, uid_t uid, gid_t gid)
+{
+	if (!s->root)
 		return RC_OK;
-	/* The folder is the store's: what lies there may be a trap for root. */
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 &&
-	    (S_ISDIR(st.st_mode) ||
-		(S_ISREG(st.st_mode) && st.st_nlink == 1)) &&
-	    fchown(fd, s->owner.st_uid, s->owner.st_gid) == 0)
-		return RC_OK;
-	return backup_say(s->a, RC_TEMP, s->why, "cannot give away", path);
+	if ((uid == 0 ? seteuid(0) != 0 || setegid(gid) != 0
+		      : setegid(gid) != 0 || seteuid(uid) != 0))
+		return backup_say(s->a, RC_TEMP, s->why,
+		    "cannot act as the owner of", s->r->data_dir);
+	return RC_OK;
+}
+
+static enum rc
+act_as_owner(struct restoring *s)
+{
+	return act_as(s, s->owner.st_uid, s->owner.st_gid);
+}
+
+static enum rc
+act_as_root(struct restoring *s)
+{
+	return act_as(s, 0, s->gid);
+}
+
+/* For a moment, to read what only root may. */
+static enum rc
+open_source(struct restoring *s, const char *path, int *out)
+{
+	enum rc rc = act_as_root(s);
+
+	if (rc != RC_OK)
+		return rc;
+	*out = open(path, O_RDONLY | O_CLOEXEC);
+	if (*out < 0)
+		rc = errno == ENOENT ? damaged(s, path, 0)
+				     : backup_say(s->a, RC_TEMP, s->why,
+					   "cannot read", path);
+	return act_as_owner(s) == RC_OK ? rc : RC_TEMP;
+}
+
+static enum rc
+read_keys(
+    struct restoring *s, const unsigned char id[STORE_ID], struct str *out)
+{
+	enum rc rc = act_as_root(s);
+
+	if (rc == RC_OK)
+		rc = backup_read_keys(s->a, s->r->keys_dir, id, out, s->why);
+	return act_as_owner(s) == RC_OK ? rc : RC_TEMP;
 }
 
 /* What an earlier try, or a store that was never used, left. */
@@ -144,28 +193,18 @@ wipe(struct restoring *s, bool mark)
 	return io_syncdir(s->r->io, s->r->data_dir);
 }
 
-static enum rc
-damaged(struct restoring *s, const char *path, uint64_t off)
-{
-	*s->why = str_fmt(s->a, "%s is damaged at %llu: not restored", path,
-	    (unsigned long long)off);
-	return RC_BAD;
-}
-
 /* A segment gets the length it had, which is its size in whole. */
 static enum rc
 copy_back(struct restoring *s, const char *from, const char *to,
     const struct backup_file *f)
 {
 	const struct io *io = s->r->io;
-	AUTO_FD in = open(from, O_RDONLY | O_CLOEXEC);
+	AUTO_FD in = -1;
 	AUTO_FD out = -1;
-	enum rc rc = RC_OK;
+	enum rc rc = open_source(s, from, &in);
 
-	if (in < 0)
-		return errno == ENOENT ? damaged(s, from, 0)
-				       : backup_say(s->a, RC_TEMP, s->why,
-					     "cannot read", from);
+	if (rc != RC_OK)
+		return rc;
 	out = io_open(io, to, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
 	for (size_t i = 0; out >= 0 && rc == RC_OK && i < f->nsums; i++) {
 		uint64_t off = (uint64_t)i * BACKUP_BLOCK;
@@ -188,7 +227,7 @@ copy_back(struct restoring *s, const char *from, const char *to,
 	if (out < 0 || io_ftruncate(io, out, f->size) != RC_OK ||
 	    io_fdatasync(io, out) != RC_OK)
 		return backup_say(s->a, RC_TEMP, s->why, "cannot write", to);
-	return hand_over(s, to);
+	return RC_OK;
 }
 
 static enum rc
@@ -196,7 +235,7 @@ make_dir(struct restoring *s, const char *path)
 {
 	if (mkdir(path, 0750) != 0 && errno != EEXIST)
 		return backup_say(s->a, RC_TEMP, s->why, "cannot make", path);
-	return hand_over(s, path);
+	return RC_OK;
 }
 
 static enum rc
@@ -208,7 +247,7 @@ put_mark(struct restoring *s)
 
 	if (fd < 0 || io_syncdir(s->r->io, s->r->data_dir) != RC_OK)
 		return backup_say(s->a, RC_TEMP, s->why, "cannot write", path);
-	return hand_over(s, path);
+	return RC_OK;
 }
 
 static enum rc
@@ -217,6 +256,7 @@ copy_all(struct restoring *s, const struct backup_manifest *m)
 	const struct restore *r = s->r;
 	const char *log_dir = in_data(s, "log");
 	enum rc rc = make_dir(s, log_dir);
+	struct str keys = STR("");
 
 	for (size_t i = 0; i < m->n; i++)
 		s->total += m->files[i].size;
@@ -229,12 +269,30 @@ copy_all(struct restoring *s, const struct backup_manifest *m)
 		    f);
 	}
 	if (rc == RC_OK)
-		rc = backup_copy_keys(
-		    s->a, r->io, r->keys_dir, r->data_dir, m->store, s->why);
+		rc = read_keys(s, m->store, &keys);
 	if (rc == RC_OK)
-		rc = hand_over(s, in_data(s, "keys"));
+		rc = backup_put_whole(
+		    s->a, r->io, r->data_dir, "keys", keys, s->why);
 	if (rc == RC_OK && io_syncdir(r->io, log_dir) != RC_OK)
 		rc = backup_say(s->a, RC_TEMP, s->why, "cannot sync", log_dir);
+	return rc;
+}
+
+/* A damaged backup leaves nothing behind. */
+static enum rc
+fill(struct restoring *s, const struct backup_manifest *m)
+{
+	enum rc rc = put_mark(s);
+
+	if (rc != RC_OK)
+		return rc;
+	s->block = xmalloc(BACKUP_BLOCK);
+	rc = wipe(s, false);
+	if (rc == RC_OK)
+		rc = copy_all(s, m);
+	xfree(s->block);
+	if (rc == RC_BAD && wipe(s, true) != RC_OK)
+		log_warn(&s->r->log, "restore.wipe", KVE(errno));
 	return rc;
 }
 
@@ -242,26 +300,23 @@ enum rc
 restore_copy(struct arena *a, const struct restore *r,
     struct restore_copied *out, struct str *why)
 {
-	struct restoring s = { .a = a, .r = r, .why = why };
+	struct restoring s = { .a = a, .r = r, .why = why, .gid = getegid() };
 	struct backup_manifest m;
 	enum rc rc = backup_manifest_read(a, r->dir, &m, why);
 
 	if (rc == RC_OK)
 		rc = check_empty(&s);
-	if (rc == RC_OK)
-		rc = put_mark(&s);
 	if (rc != RC_OK)
 		return rc;
 	*out = (struct restore_copied){ m.time, m.at };
-	s.block = xmalloc(BACKUP_BLOCK);
-	rc = wipe(&s, false);
+	s.root = geteuid() == 0 && s.owner.st_uid != 0;
+	if (s.root && setgroups(0, NULL) != 0)
+		return backup_say(
+		    a, RC_TEMP, why, "cannot leave root's groups for", r->dir);
+	rc = act_as_owner(&s);
 	if (rc == RC_OK)
-		rc = copy_all(&s, &m);
-	xfree(s.block);
-	/* A damaged backup leaves nothing behind. */
-	if (rc == RC_BAD && wipe(&s, true) != RC_OK)
-		log_warn(&r->log, "restore.wipe", KVE(errno));
-	return rc;
+		rc = fill(&s, &m);
+	return act_as_root(&s) == RC_OK ? rc : RC_TEMP;
 }
 
 /* The second step */

@@ -1,6 +1,7 @@
 """Compaction, backup and restore while mail flows, is read, and the store is
 killed; and when the disk is nearly full."""
 import base64
+import ctypes
 import hashlib
 import os
 import re
@@ -22,6 +23,7 @@ PW = ldif.PASSWORD
 ANN, BEN = "ann@" + ldif.MAIL, "ben@" + ldif.MAIL
 LONG = bool(os.environ.get("GP_LONG"))
 KILLS = 40 if LONG else 4
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 def text(size):
@@ -277,6 +279,7 @@ def test_root_restores_without_following_links(gp, tmp_path):
         assert not (tmp_path / "not-there").exists()
     os.unlink(os.path.join(data, "restoring"))
     open(os.path.join(data, "restoring"), "w").close()
+    shutil.chown(os.path.join(data, "restoring"), NOBODY)
     for name, target in (("log", victims), ("index", secret),
                          ("lock", secret)):
         planted(gp, name, target)
@@ -288,6 +291,42 @@ def test_root_restores_without_following_links(gp, tmp_path):
             assert not os.path.islink(os.path.join(d, name))
     gp.start()
     assert list(bodies(gp).values()) == [subject]
+
+
+@pytest.mark.skipif(not real_root(), reason="only root can be misled")
+def test_folders_that_are_swapped_lead_root_nowhere(gp, tmp_path):
+    """By the owner of data_dir, while root restores into it."""
+    folder, data = gp.folder + "/backup", gp.settings["data_dir"]
+    for _ in range(3):
+        put(gp, 20 << 20)
+    gp.cli("store", "backup", folder)
+    gp.stop()
+    assert len(os.listdir(folder + "/log")) > 2
+    shutil.rmtree(data)
+    os.mkdir(data, 0o700)
+    shutil.chown(data, NOBODY)
+    victims = tmp_path / "victims"
+    victims.mkdir(0o700)
+    log, evil = os.path.join(data, "log"), os.path.join(gp.folder, "evil")
+    os.symlink(victims, evil)
+    libc, over, swaps = ctypes.CDLL(None, use_errno=True), threading.Event(), 0
+
+    def swap():
+        nonlocal swaps
+        while not over.is_set():
+            swaps += libc.renameat2(AT_FDCWD, log.encode(), AT_FDCWD,
+                                    evil.encode(), RENAME_EXCHANGE) == 0
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(5):  # where it breaks off is chance
+            gp.cli("store", "restore", folder, check=False)
+            assert os.listdir(victims) == []
+    finally:
+        over.set()
+        thread.join()
+    assert swaps
 
 
 def test_restored_files_have_the_same_mode_whatever_the_umask(gp):
