@@ -216,6 +216,11 @@ sizes_by_group(void **state)
 		{ GW_MX, "receive-limit unsure@x.y 1K", 0, 3000,
 		    "joe@example.org", "250 250 354 451", NULL, 1 },
 		{ GW_LMTP, RECV, 0, 3000, "big@example.org joe@example.org",
+		    "250 250 250 354 250 552", NULL, 1 },
+		{ GW_LMTP, RECV, 0, 3000,
+		    "joe@example.org big@example.org kim@example.org",
+		    "250 250 250 250 354 552 250 552", NULL, 1 },
+		{ GW_LMTP, RECV, 0, 3000, "joe@example.org kim@example.org",
 		    "250 250 250 354 552 552", NULL, 1 },
 		/* strangers have no send-limit */
 		{ GW_MX, SEND, 9000, 9000, "joe@example.org", "250 250 354 250",
