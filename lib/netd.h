@@ -132,7 +132,8 @@ struct netd *netd_start(const struct log *log, const struct netd_conf *conf);
 void netd_set_tls(struct netd *d, struct tls_ctx *tls);
 /*
  * UNIT_STOP to all, wait until dl, cut the rest, join.  Sessions in NEXT_WAIT
- * and NEXT_DRAIN are told when they come to rest; relays are cut at once.
+ * and NEXT_DRAIN are told when they come to rest; relays have a moment, in
+ * which their far end may say goodbye.
  */
 void netd_stop(struct netd **d, struct deadline dl);
 /* Sessions now, accepted ever, refused ever. */

@@ -29,6 +29,7 @@
 #define NETD_GRACE_MS    30000
 #define NETD_LINGER_MS   2000
 #define NETD_HALF_MS     10000 /* relay: after one side has closed */
+#define NETD_LEAVE_MS    2000  /* relay: after the stop */
 #define NETD_UNITS       16    /* of one session before others get a turn */
 #define NETD_IP_LEN      NET_TEXT_MAX
 #define NETD_SID_LEN     10u

@@ -235,8 +235,6 @@ stop_round(struct netd_reactor *r)
 			continue;
 		if (cut || c->phase == NP_HANDSHAKE || c->phase == NP_PROXY)
 			netd_drop(c);
-		else if (c->phase == NP_RELAY)
-			netd_finish(c);
 		else
 			netd_run(c);
 	}

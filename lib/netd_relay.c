@@ -5,7 +5,8 @@
  * Buffers are released when they are empty.
  *
  * A client that has closed its side may still be answered; a back-end that
- * has closed has said its last word.
+ * has closed has said its last word.  At a stop the back-end, which is stopped
+ * as well, is waited for a moment: its last word is the session's.
  */
 #include <string.h>
 #include <unistd.h>
@@ -119,9 +120,21 @@ ends(struct netd_conn *c)
 	return false;
 }
 
+static void
+leave_soon(struct netd_conn *c)
+{
+	int64_t at = c->r->now + NETD_LEAVE_MS;
+
+	c->stop_told = true;
+	if (c->linger_until == 0 || c->linger_until > at)
+		c->linger_until = at;
+}
+
 void
 netd_relay_run(struct netd_conn *c)
 {
+	if (c->r->stopping && !c->stop_told)
+		leave_soon(c);
 	for (unsigned i = 0; i < NETD_UNITS; i++) {
 		bool moved = false;
 

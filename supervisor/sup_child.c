@@ -26,7 +26,7 @@
 #define UP_LONG_NS    (30000 * MS)
 #define SEND_MS       500
 #define READ_CHUNK    4096u
-#define STOP_RANKS    6u
+#define STOP_RANKS    5u
 #define STOP_TOTAL_MS 10000
 
 static void

@@ -127,14 +127,23 @@ def test_sockets_have_the_same_mode_whatever_the_umask(plain):
     assert found[1] == found[2] == found[0]
 
 
-def test_stop_with_open_sessions(plain):
-    with plain.imap("ann", ldif.PASSWORD) as c, plain.smtp() as s:
-        c.select()
-        c.idle()
-        s.must("MAIL FROM:<a@client.test>")
+def test_a_stop_says_goodbye(plain):
+    """To everybody, in every state, by itself (RFC 9051 section 7.1.5)."""
+    pw = ldif.PASSWORD
+    with plain.imap("ann", pw) as idle, plain.imap("ann", pw) as selected, \
+            plain.imap("ann", pw, tls="imap") as upgraded, \
+            plain.imap() as stranger, plain.pop3("ben", pw) as pop3, \
+            plain.smtp() as smtp, plain.submission("ann", pw) as sender:
+        selected.select()
+        idle.select()
+        idle.idle()
+        smtp.must("MAIL FROM:<a@client.test>")
         plain.stop()  # fails unless all of it ends with 0
-        c.at_end()
-        s.at_end()
+        for c in idle, selected, upgraded, stranger:
+            assert c.at_end().startswith(b"* BYE ")
+        assert pop3.at_end().startswith(b"-ERR [SYS/TEMP] ")
+        for c in smtp, sender:
+            assert c.at_end().startswith(b"421 4.3.2 ")
     plain.start()
     assert send_one(plain, "ann@example.test", unique("x")).code == 250
 

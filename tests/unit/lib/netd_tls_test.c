@@ -406,6 +406,55 @@ relay_ends_when_either_side_does(void **state)
 	}
 }
 
+static void *
+says_goodbye(void *arg)
+{
+	int fd = *(int *)arg;
+
+	pause_ms(200);
+	send(fd, "goodbye\n", 8, 0);
+	close(fd);
+	return NULL;
+}
+
+/* A stop waits for what the far end still says, and not for ever. */
+static void
+relay_ends_with_the_last_word(void **state)
+{
+	struct rig r;
+	struct client c;
+	pthread_t t;
+	int pair[2];
+	char p[64];
+
+	(void)state;
+	for (int tls = 0; tls < 2; tls++) {
+		for (int says = 0; says < 2; says++) {
+			assert_int_equal(
+			    socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+			rig_init(&r);
+			r.relay_fd = pair[0];
+			rig_start(&r);
+			hello(&c, &r, tls);
+			client_send(&c, STR("RELAY\n"));
+			assert_int_equal(recv(pair[1], p, sizeof(p), 0), 6);
+			if (says)
+				assert_int_equal(pthread_create(&t, NULL,
+						     says_goodbye, &pair[1]),
+				    0);
+			rig_stop(&r, 20000);
+			if (says) {
+				pthread_join(t, NULL);
+				client_expect(&c, "goodbye");
+			} else {
+				close(pair[1]);
+			}
+			client_expect(&c, NULL);
+			client_close(&c);
+		}
+	}
+}
+
 static void
 bad_pairs_are_refused(void **state)
 {
@@ -447,6 +496,7 @@ main(void)
 		cmocka_unit_test(relay_carries_both_ways),
 		cmocka_unit_test(relay_holds_back_a_fast_side),
 		cmocka_unit_test(relay_ends_when_either_side_does),
+		cmocka_unit_test(relay_ends_with_the_last_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
