@@ -25,7 +25,7 @@ static enum next on_not_here(struct gw_smtp *, struct str);
 static enum next on_stranger(struct gw_smtp *, struct str);
 
 enum {
-	F_CLEAR = 1, /* allowed on submission before STARTTLS */
+	F_CLEAR = 1, /* allowed on submission where nobody may log in yet */
 	F_ALONE = 2, /* takes no argument */
 	F_QUICK = 4, /* asks nobody: the reactor may run it */
 	F_MX = 8,    /* the same, on the mx only */
@@ -417,7 +417,7 @@ command(struct gw_smtp *s, struct str line)
 
 	if (v == NULL || (v->flags & (s->lmtp ? F_SMTP : F_LMTP)))
 		return gw_reply(s, 500, "5.5.2", "Command not recognised");
-	if (s->submission && !s->local && !netd_is_tls(s->c) &&
+	if (s->submission && !s->local && !gw_login_secure(&s->auth) &&
 	    netd_has_tls(s->c) && !(v->flags & F_CLEAR))
 		return gw_reply(
 		    s, 530, "5.7.0", "Must issue a STARTTLS command first");

@@ -272,6 +272,42 @@ nothing_before_tls(void **state)
 	fake_free(&f);
 }
 
+/* Who may log in without TLS may send without it as well: a client that is
+ * not told to use STARTTLS never says it. */
+static void
+a_login_in_clear_sends(void **state)
+{
+	static const struct {
+		const char *what, *ip, *in, *codes;
+		bool allowed;
+	} rows[] = {
+		{ "sends", "127.0.0.1", E AUTH MA R, "220 250 235 250 250",
+		    true },
+		{ "but not without login", "127.0.0.1", E MA AUTH MA,
+		    "220 250 530 235 250", true },
+		{ "nor from elsewhere", "192.0.2.1", E AUTH MA,
+		    "220 250 538 530", true },
+		{ "nor by default", "127.0.0.1", E AUTH MA, "220 250 538 530",
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+		struct str out;
+
+		fake_init(&f, GW_SUBMISSION);
+		f.ip = str_c(rows[i].ip);
+		f.conf.plaintext_login_on_loopback = rows[i].allowed;
+		fake_run(&f, str_c(rows[i].in), 500);
+		out = fake_codes(&a, buf_str(&f.out));
+		if (!str_eq(out, str_c(rows[i].codes)))
+			fail_msg("%s: %.*s", rows[i].what, STRF(out));
+		fake_free(&f);
+	}
+}
+
 /* A login in clear, where that is allowed, is not one behind TLS. */
 static void
 a_login_in_clear_is_forgotten(void **state)
@@ -413,6 +449,7 @@ main(void)
 		cmocka_unit_test(directory_trouble_is_451),
 		cmocka_unit_test(submission_dialogues),
 		cmocka_unit_test(nothing_before_tls),
+		cmocka_unit_test(a_login_in_clear_sends),
 		cmocka_unit_test(a_login_in_clear_is_forgotten),
 		cmocka_unit_test(what_delivery_gets),
 		cmocka_unit_test(large_bodies),
