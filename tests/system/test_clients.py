@@ -6,7 +6,7 @@ import pytest
 
 from rig import ldif
 from rig.proc import run
-from setups import send_one, unique
+from setups import on_ldif, send_one, unique
 
 
 @pytest.fixture
@@ -16,6 +16,17 @@ def inbox(plain):
     for s in subjects:
         assert send_one(plain, "ann@example.test", s).code == 250
     return plain, subjects
+
+
+@pytest.fixture(scope="module")
+def clear(tmp_path_factory):
+    """Programs of this machine may log in without TLS."""
+    gp = on_ldif(tmp_path_factory.mktemp("clear"),
+                 plaintext_login_on_loopback=True)
+    try:
+        yield gp.start()
+    finally:
+        gp.close()
 
 
 def test_mbsync_both_ways(inbox, tmp_path):
@@ -136,6 +147,18 @@ def test_swaks_submits(plain, port, tls, mechanism):
               + tls)
     assert "250 2." in out
     assert subject in plain.subjects("ben", ldif.PASSWORD)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks_submits_in_clear_on_loopback(clear, mechanism):
+    subject = unique("clear")
+    out = run(["swaks", "--server", "127.0.0.1", "--port",
+               clear.ports["submission"], "--auth", mechanism,
+               "--auth-user", "ann", "--auth-password", ldif.PASSWORD,
+               "--from", "ann@example.test", "--to", "ben@example.test",
+               "--header", "Subject: " + subject, "--helo", "client.test"])
+    assert "250 2." in out
+    assert subject in clear.subjects("ben", ldif.PASSWORD)
 
 
 def test_swaks_from_outside_with_attachment(plain, tmp_path):
