@@ -4,7 +4,8 @@
  *
  * The control socket is served by the main thread.  A check may take seconds,
  * so it runs on a thread of its own, one at a time, and answers by itself;
- * two threads writing take turns (send_lock).
+ * two threads writing take turns (send_lock).  At the end it is waited for, as
+ * what it looks at is about to be freed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -225,6 +226,7 @@ struct control {
 	pthread_t check_thread;
 	bool check_joinable;
 	uint32_t check_id;
+	struct deadline stop_dl;
 };
 
 static void
@@ -297,6 +299,34 @@ start_check(struct control *c, uint32_t id)
 	}
 }
 
+static void
+stop(struct control *c, int64_t ms)
+{
+	c->stop_dl = deadline_in(ms);
+	if (c->hooks->stop != NULL)
+		c->hooks->stop(c->hooks->ctx, c->stop_dl);
+}
+
+/* A check that hangs must not hold the exit, and cannot be freed under. */
+static void
+end_check(struct control *c)
+{
+	int64_t ms = deadline_left_ms(c->stop_dl);
+	struct timespec until;
+
+	if (!c->check_joinable)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	if (pthread_timedjoin_np(c->check_thread, NULL, &until) != 0)
+		_exit(0);
+}
+
 /* One frame; false: the end. */
 static bool
 serve(struct control *c, struct ipc_msg *m)
@@ -326,8 +356,7 @@ serve(struct control *c, struct ipc_msg *m)
 		start_check(c, m->id);
 		return true;
 	case PROC_STOP:
-		if (c->hooks->stop != NULL)
-			c->hooks->stop(c->hooks->ctx, deadline_in(m->extra));
+		stop(c, m->extra);
 		return false;
 	default:
 		reply(c, &out, m->id, RC_BAD);
@@ -381,13 +410,9 @@ proc_run(struct proc *p, const struct proc_hooks *hooks)
 	if (orphan) {
 		log_error(&p->log, "proc.orphan",
 		    KVC("error", "the supervisor has gone"));
-		if (hooks->stop != NULL)
-			hooks->stop(hooks->ctx, deadline_in(ORPHAN_MS));
+		stop(&c, ORPHAN_MS);
 	}
-	if (c.check_joinable && !atomic_load(&c.checking))
-		pthread_join(c.check_thread, NULL);
-	else if (c.check_joinable)
-		_exit(0); /* a check that hangs must not hold the exit */
+	end_check(&c);
 	look_for_leaks();
 	pthread_mutex_destroy(&c.send_lock);
 	conf_unref(&p->conf);

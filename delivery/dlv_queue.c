@@ -706,9 +706,8 @@ drain(struct dlv_queue *q, struct deadline dl)
 }
 
 bool
-dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
+dlv_queue_stop(struct dlv_queue *q, struct deadline dl)
 {
-	struct dlv_queue *q = *qp;
 	struct timespec until = {
 		.tv_sec = now_unix() + deadline_left_ms(dl) / 1000 + 1,
 	};
@@ -744,12 +743,19 @@ dlv_queue_stop(struct dlv_queue **qp, struct deadline dl)
 	pthread_mutex_unlock(&q->lock);
 	while (q->leaving > 0)
 		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
-	if (sending)
-		return false;
+	return !sending;
+}
+
+void
+dlv_queue_free(struct dlv_queue **qp)
+{
+	struct dlv_queue *q = *qp;
+
+	if (q == NULL)
+		return;
 	*qp = NULL;
 	dlv_sched_free(&q->sched);
 	pthread_mutex_destroy(&q->lock);
 	pthread_cond_destroy(&q->changed);
 	xfree(q);
-	return true;
 }

@@ -28,7 +28,9 @@ struct dlv_why;
 /* Sets d->queue, before its threads begin. */
 void dlv_queue_start(struct dlv *d);
 /* False: a thread or a try is not done by then and still uses *d. */
-bool dlv_queue_stop(struct dlv_queue **q, struct deadline dl);
+bool dlv_queue_stop(struct dlv_queue *q, struct deadline dl);
+/* Once it has stopped. */
+void dlv_queue_free(struct dlv_queue **q);
 /* Look at this message as soon as possible: it is new or was changed. */
 void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
 /* The same with what is known of a new one; takes the reference. */

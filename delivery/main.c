@@ -20,7 +20,6 @@ struct daemon {
 	struct proc proc;
 	struct dlv dlv;
 	struct rpcd *rpcd;
-	_Atomic bool checking;
 };
 
 static void
@@ -127,26 +126,29 @@ on_check(void *ctx, struct ipc_msg *out)
 {
 	struct daemon *dm = ctx;
 
-	dm->checking = true;
 	check_store(&dm->dlv, out);
 	check_directory(&dm->dlv, out);
 	check_queue(&dm->dlv, out);
-	dm->checking = false;
 }
 
 static void
 on_stop(void *ctx, struct deadline dl)
 {
 	struct daemon *dm = ctx;
-	struct dlv *d = &dm->dlv;
 
 	rpcd_stop(&dm->rpcd, dl);
 	/*
-	 * A request or retry that waits for the directory, or a check: nothing
-	 * of theirs has to be saved, and they hold what would be freed now.
+	 * A request or retry that waits for the directory: nothing of theirs
+	 * has to be saved, and they hold what would be freed now.
 	 */
-	if (!dlv_queue_stop(&d->queue, dl) || deadline_over(dl) || dm->checking)
+	if (!dlv_queue_stop(dm->dlv.queue, dl) || deadline_over(dl))
 		_exit(0);
+}
+
+static void
+release(struct dlv *d)
+{
+	dlv_queue_free(&d->queue);
 	rem_client_free(&d->remote);
 	sgn_client_free(&d->signer);
 	store_client_free(&d->store);
@@ -212,6 +214,7 @@ main(int argc, char **argv)
 		.stop = on_stop,
 		.ctx = &dm,
 	};
+	int status;
 
 	json_set_alloc_funcs(xmalloc, xfree);
 	proc_begin(&dm.proc, argc, argv);
@@ -223,5 +226,7 @@ main(int argc, char **argv)
 	proc_confine(
 	    &dm.proc, &(struct sandbox){ .read = read, .write = write });
 	start(&dm);
-	return proc_run(&dm.proc, &hooks);
+	status = proc_run(&dm.proc, &hooks);
+	release(&dm.dlv);
+	return status;
 }

@@ -31,7 +31,6 @@ struct daemon {
 	struct resolver *dns;
 	struct rem *rem;
 	struct rpcd *rpcd;
-	_Atomic bool checking;
 	pthread_mutex_t lock;    /* guards */
 	const struct conf *conf; /* what a check goes by */
 };
@@ -332,14 +331,12 @@ on_check(void *ctx, struct ipc_msg *out)
 	struct daemon *dm = ctx;
 	const struct conf *conf;
 
-	dm->checking = true;
 	pthread_mutex_lock(&dm->lock);
 	conf = conf_ref(dm->conf);
 	pthread_mutex_unlock(&dm->lock);
 	check_dns(dm, conf, out);
 	check_smart_hosts(dm, conf, out);
 	conf_unref(&conf);
-	dm->checking = false;
 }
 
 static void
@@ -348,9 +345,14 @@ on_stop(void *ctx, struct deadline dl)
 	struct daemon *dm = ctx;
 
 	/* First the jobs: rpcd waits for their answers. */
-	if (!rem_stop(dm->rem, dl) || dm->checking)
+	if (!rem_stop(dm->rem, dl))
 		_exit(0);
 	rpcd_stop(&dm->rpcd, dl);
+}
+
+static void
+release(struct daemon *dm)
+{
 	rem_free(&dm->rem);
 	resolver_free(&dm->dns);
 	if (dm->password.n > 0)
@@ -393,6 +395,7 @@ main(int argc, char **argv)
 		.stop = on_stop,
 		.ctx = &dm,
 	};
+	int status;
 
 	proc_begin(&dm.proc, argc, argv);
 	pthread_mutex_init(&dm.lock, NULL);
@@ -405,5 +408,7 @@ main(int argc, char **argv)
 		_exit(1);
 	proc_confine(&dm.proc, &rules);
 	start(&dm);
-	return proc_run(&dm.proc, &hooks);
+	status = proc_run(&dm.proc, &hooks);
+	release(&dm);
+	return status;
 }

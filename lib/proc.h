@@ -75,7 +75,10 @@ struct proc_hooks {
 	void (*check)(void *ctx, struct ipc_msg *out);
 	/* An administrator lifts a ban: how many there were.  May be NULL. */
 	uint64_t (*unban)(void *ctx, struct str address);
-	/* Stop serving; return when done or at dl. */
+	/*
+	 * Stop serving; return when done or at dl.  A check may still run: what
+	 * it uses is freed after proc_run, which has waited for it.
+	 */
 	void (*stop)(void *ctx, struct deadline dl);
 	void *ctx;
 };

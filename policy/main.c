@@ -21,7 +21,6 @@ struct daemon {
 	struct proc proc;
 	struct policy policy;
 	struct rpcd *rpcd;
-	_Atomic bool checking;
 };
 
 static void
@@ -70,7 +69,6 @@ on_check(void *ctx, struct ipc_msg *out)
 	struct dns_answer answer;
 	enum rc rc;
 
-	dm->checking = true;
 	rc = resolver_ask(dm->policy.resolver, &a, domain, DNS_MX,
 	    deadline_in(CHECK_MS), &answer);
 	proc_check_line(out, rc == RC_TEMP ? PROC_FAIL : PROC_GOOD,
@@ -79,7 +77,6 @@ on_check(void *ctx, struct ipc_msg *out)
 	    : rc == RC_OK ? STR("it answers")
 			  : STR("it answers that there is none"),
 	    rc == RC_TEMP ? STR("see dns_servers; or policy = no") : STR(""));
-	dm->checking = false;
 	conf_unref(&conf);
 }
 
@@ -87,13 +84,17 @@ static void
 on_stop(void *ctx, struct deadline dl)
 {
 	struct daemon *dm = ctx;
-	struct policy *p = &dm->policy;
 
 	rpcd_stop(&dm->rpcd, dl);
 	/* Somebody still waits for the DNS: nothing of theirs has to be saved.
 	 */
-	if (deadline_over(dl) || dm->checking)
+	if (deadline_over(dl))
 		_exit(0);
+}
+
+static void
+release(struct policy *p)
+{
 	resolver_free(&p->resolver);
 	inflight_close(&p->inflight);
 	conf_unref(&p->conf);
@@ -139,6 +140,7 @@ main(int argc, char **argv)
 		.stop = on_stop,
 		.ctx = &dm,
 	};
+	int status;
 
 	proc_begin(&dm.proc, argc, argv);
 	p->log = &dm.proc.log;
@@ -153,5 +155,7 @@ main(int argc, char **argv)
 		return PROC_EX_CONFIG;
 	proc_confine(&dm.proc, &rules);
 	start(&dm);
-	return proc_run(&dm.proc, &hooks);
+	status = proc_run(&dm.proc, &hooks);
+	release(p);
+	return status;
 }

@@ -236,7 +236,6 @@ on_stop(void *ctx, struct deadline dl)
 	rpcd_stop(&dm->rpcd, dl);
 	if (deadline_over(dl))
 		_exit(0); /* somebody still signs */
-	sgn_ring_unref(&dm->ring);
 }
 
 int
@@ -252,6 +251,7 @@ main(int argc, char **argv)
 		.stop = on_stop,
 		.ctx = &dm,
 	};
+	int status;
 
 	proc_begin(&dm.proc, argc, argv);
 	if (dm.proc.conf->dkim_dir[0] != '\0')
@@ -270,5 +270,7 @@ main(int argc, char **argv)
 	};
 	rpc.uids = proc_peer_uids(&dm.proc, &rpc.nuids);
 	dm.rpcd = rpcd_start(&dm.proc.log, &rpc);
-	return proc_run(&dm.proc, &hooks);
+	status = proc_run(&dm.proc, &hooks);
+	sgn_ring_unref(&dm.ring);
+	return status;
 }

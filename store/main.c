@@ -71,8 +71,6 @@ on_stop(void *ctx, struct deadline dl)
 	struct main *m = ctx;
 
 	store_svc_stop(m->svc, dl);
-	m->engine->ops->close(&m->engine);
-	store_svc_free(&m->svc);
 }
 
 /* The user that a role runs as: with one user for all, our own. */
@@ -120,6 +118,7 @@ main(int argc, char **argv)
 		.changed = store_svc_changed };
 	uid_t key_uid, queue_key_uid;
 	size_t nuids;
+	int status;
 	const uid_t *uids;
 
 	proc_begin(p, argc, argv);
@@ -154,9 +153,12 @@ main(int argc, char **argv)
 		.nuids = nuids,
 		.key_uid = key_uid,
 		.queue_key_uid = queue_key_uid });
-	return proc_run(p, &(struct proc_hooks){ .reload = on_reload,
-			       .status = on_status,
-			       .check = on_check,
-			       .stop = on_stop,
-			       .ctx = &m });
+	status = proc_run(p, &(struct proc_hooks){ .reload = on_reload,
+				 .status = on_status,
+				 .check = on_check,
+				 .stop = on_stop,
+				 .ctx = &m });
+	m.engine->ops->close(&m.engine);
+	store_svc_free(&m.svc);
+	return status;
 }

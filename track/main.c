@@ -57,7 +57,6 @@ on_stop(void *ctx, struct deadline dl)
 	struct daemon *dm = ctx;
 
 	rpcd_stop(&dm->rpcd, dl);
-	trk_service_stop(&dm->service);
 }
 
 int
@@ -80,6 +79,7 @@ main(int argc, char **argv)
 		.max_conns = RPC_CONNS,
 		.handle = trk_service_handle,
 	};
+	int status;
 
 	proc_begin(p, argc, argv);
 	write[0] = str_fmt(&a, "%s/track", p->conf->data_dir).p;
@@ -91,5 +91,7 @@ main(int argc, char **argv)
 	rpc.listen_fd = proc_take_fd(p, "rpc");
 	rpc.uids = proc_peer_uids(p, &rpc.nuids);
 	dm.rpcd = rpcd_start(&p->log, &rpc);
-	return proc_run(p, &hooks);
+	status = proc_run(p, &hooks);
+	trk_service_stop(&dm.service);
+	return status;
 }

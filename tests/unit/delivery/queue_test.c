@@ -37,7 +37,8 @@ begin(struct test *t)
 static void
 end(struct test *t)
 {
-	assert_true(dlv_queue_stop(&t->d.queue, deadline_in(10000)));
+	assert_true(dlv_queue_stop(t->d.queue, deadline_in(10000)));
+	dlv_queue_free(&t->d.queue);
 	fake_store_free(&t->store);
 	fake_rem_free(&t->rem);
 	pthread_mutex_destroy(&t->d.key_lock);

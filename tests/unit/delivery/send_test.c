@@ -41,7 +41,8 @@ begin(struct test *t)
 static void
 end(struct test *t)
 {
-	assert_true(dlv_queue_stop(&t->d.queue, deadline_in(10000)));
+	assert_true(dlv_queue_stop(t->d.queue, deadline_in(10000)));
+	dlv_queue_free(&t->d.queue);
 	fake_store_free(&t->store);
 	fake_rem_free(&t->rem);
 	inflight_close(&t->d.inflight);
@@ -175,7 +176,8 @@ a_new_message_is_sent_from_what_is_at_hand(void **state)
 	assert_int_equal(t.rem.nsent, 2);
 	CHECK_STR(t.rem.sent[0].body, STR("at hand"));
 	CHECK_STR(t.rem.sent[1].body, STR("at hand"));
-	assert_true(dlv_queue_stop(&t.d.queue, deadline_in(10000)));
+	assert_true(dlv_queue_stop(t.d.queue, deadline_in(10000)));
+	dlv_queue_free(&t.d.queue);
 	assert_int_equal(t.d.fresh, 0);
 	assert_int_equal(t.d.fresh_bytes, 0);
 	end(&t);
@@ -308,7 +310,8 @@ notices_are_signed(void **state)
 		dlv_queue_start(&t.d);
 		assert_true(
 		    becomes(&t, rows[i].sent ? nothing_left : signer_asked));
-		assert_true(dlv_queue_stop(&t.d.queue, deadline_in(10000)));
+		assert_true(dlv_queue_stop(t.d.queue, deadline_in(10000)));
+		dlv_queue_free(&t.d.queue);
 		assert_true(signer_asked(&t));
 		assert_int_equal(t.store.submits, rows[i].sent);
 		assert_int_equal(fake_store_entries(&t.store), !rows[i].sent);
@@ -754,7 +757,8 @@ a_stop_waits_for_what_is_on_its_way(void **state)
 	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, on_its_way));
 	assert_int_equal(pthread_create(&other, NULL, answer_soon, &t), 0);
-	assert_true(dlv_queue_stop(&t.d.queue, deadline_in(8000)));
+	assert_true(dlv_queue_stop(t.d.queue, deadline_in(8000)));
+	dlv_queue_free(&t.d.queue);
 	pthread_join(other, NULL);
 	assert_int_equal(fake_store_entries(&t.store), 0);
 	end(&t);

@@ -2,7 +2,7 @@
  * Stands in for every daemon: starts as they do, answers what the supervisor
  * asks, and misbehaves on demand.  `attr_mail` says how: "ROLE:exit78",
  * "ROLE:mute" (never ready, never stops), "ROLE:crash" (each time), "ROLE:slow"
- * (does not answer a reload for a while).
+ * (does not answer a reload or a check for a while).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -71,6 +71,9 @@ on_check(void *ctx, struct ipc_msg *out)
 	struct probe *pr = ctx;
 	FILE *f = fopen("/etc/passwd", "r");
 
+	if (told(&pr->p, "slow"))
+		sleep(1);
+	log_info(&pr->p.log, "probe.checked");
 	proc_check_line(out, f == NULL ? PROC_GOOD : PROC_FAIL,
 	    STR("read /etc/passwd"), str_c(pr->p.role), STR("nothing"));
 	if (f != NULL)
@@ -140,6 +143,7 @@ probe_main(int argc, char **argv)
 				     .check = on_check,
 				     .stop = on_stop,
 				     .ctx = &pr });
+	log_info(&pr.p.log, "probe.end");
 	inflight_close(&pr.f);
 	return status;
 }

@@ -619,6 +619,27 @@ a_stop_is_in_order_and_clean(void **state)
 	    RC_NOENT);
 }
 
+/* What it looks at is freed after the end. */
+static void
+a_stop_waits_for_a_check(void **state)
+{
+	struct world *w = *state;
+	struct sup_line *lines;
+	size_t n;
+	enum rc rc;
+	int status;
+
+	write_conf(w, "attr_mail = 'mx:slow'\n");
+	spawn(w);
+	wait_log(w, "event=child.ready", PROCESSES);
+	rc = sup_check(&w->a, w->run, deadline_in(600), &lines, &n);
+	assert_true(rc == RC_OK || rc == RC_TEMP);
+	status = end(w, SIGTERM);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_true(place(w, "proc=mx event=probe.checked") <
+		    place(w, "proc=mx event=probe.end"));
+}
+
 static void
 a_process_that_never_gets_ready_does_not_hold_the_stop(void **state)
 {
@@ -783,6 +804,7 @@ main(int argc, char **argv)
 		T(of_reloads_that_overlap_the_last_end_counts, setup_notified),
 		T(a_check_is_answered_by_each_process_itself, setup_running),
 		T(a_stop_is_in_order_and_clean, setup_running),
+		T(a_stop_waits_for_a_check, setup),
 		T(a_process_that_never_gets_ready_does_not_hold_the_stop,
 		    setup),
 		T(there_is_one_supervisor_for_a_run_dir, setup_running),
