@@ -37,7 +37,8 @@
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
 #define WAIT_MAX_MS  30000
 #define CLOCK_SET_MS 60000
-#define FRESH_JOBS   20u /* of one message at once */
+#define FRESH_JOBS   20u  /* of one message at once */
+#define LAST_MS      1000 /* of a stop, for what comes after the outcomes */
 
 struct dlv_queue {
 	struct dlv *d;
@@ -688,7 +689,9 @@ dlv_queue_start(struct dlv *d)
 
 /*
  * What is with remote already is waited for: a message that another server has
- * taken, and we did not note down, would be sent again.
+ * taken, and we did not note down, would be sent again.  remote is stopped at
+ * the same time and gives back at once what no server has in full; the others
+ * may think for as long as there is, what comes after that takes no time.
  */
 static void
 drain(struct dlv_queue *q, struct deadline dl)
@@ -715,7 +718,7 @@ dlv_queue_stop(struct dlv_queue *q, struct deadline dl)
 
 	if (q == NULL)
 		return true;
-	drain(q, deadline_in(deadline_left_ms(dl) / 2));
+	drain(q, deadline_in(MAX(deadline_left_ms(dl) - LAST_MS, 0)));
 	pthread_mutex_lock(&q->lock);
 	q->stop = true;
 	pthread_cond_broadcast(&q->changed);

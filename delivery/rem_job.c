@@ -181,10 +181,21 @@ answer_all(struct rem_job *j, enum rc rc)
 	}
 }
 
+static bool
+none_set(const struct rem_job *j)
+{
+	for (size_t i = 0; i < j->out.nto; i++)
+		if (j->set[i])
+			return false;
+	return true;
+}
+
 static void
 finish(struct rem_job *j)
 {
 	struct rem *r = j->rem;
+	/* Not a try that failed: nobody decided anything. */
+	bool cut = r->stopping && !j->probe && none_set(j);
 
 	for (size_t i = 0; i < j->out.nto; i++)
 		if (!j->set[i])
@@ -194,11 +205,11 @@ finish(struct rem_job *j)
 	HASH_DEL(r->jobs, j);
 	r->njobs--;
 	r->counts.jobs--;
-	if (!j->probe) {
+	if (!j->probe && !cut) {
 		count_results(j);
 		remember(j);
 	}
-	answer_all(j, RC_OK);
+	answer_all(j, cut ? RC_TEMP : RC_OK);
 	job_free(j);
 }
 

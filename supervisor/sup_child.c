@@ -27,7 +27,7 @@
 #define SEND_MS       500
 #define READ_CHUNK    4096u
 #define STOP_RANKS    5u
-#define STOP_TOTAL_MS 10000
+#define STOP_TOTAL_MS 15000
 
 static void
 add_child(

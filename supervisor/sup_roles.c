@@ -30,7 +30,7 @@ const struct sup_role sup_roles[] = {
 	    .program = "gatepost-remote",
 	    .service = "remote",
 	    .peers = "delivery",
-	    .stop_rank = 2,
+	    .stop_rank = 1,
 	},
 	{
 	    .name = "signer",

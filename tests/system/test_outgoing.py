@@ -10,7 +10,7 @@ import dkim
 import pytest
 
 from rig import ldif
-from rig.proc import wait_until
+from rig.proc import PATIENCE, wait_until
 from rig.remote import Remote
 from rig.sink import DROP, STALL, Sink
 from rig.smtp import message
@@ -470,3 +470,37 @@ def test_queue_survives_a_power_cut(gp, sink):
     seen = b"".join(m.data for m in sink.wait(3))
     assert all(s.encode() in seen for s in subjects)
     emptied(gp)
+
+
+def test_a_stop_waits_for_the_word_after_the_dot(gp, sink):
+    """Another server has it all, so it must not get it again."""
+    thinking = threading.Event()
+
+    def think(session, line):
+        thinking.set()
+        time.sleep(3)
+
+    sink.once("dot", think)
+    submit(gp, "joe@example.net", unique("thinking"))
+    assert thinking.wait(PATIENCE)
+    gp.stop()
+    gp.start()
+    emptied(gp)
+    assert len(sink.messages) == 1
+
+
+def test_a_stop_is_no_try_that_failed(tmp_path, sink):
+    sink.on("rcpt", STALL)
+    gp = outgoing(tmp_path, sink, queue_retry_min_s=600,
+                  queue_retry_max_s=600)
+    try:
+        gp.start()
+        submit(gp, "joe@example.net", unique("cut"))
+        wait_until(lambda: [c for c in sink.commands if "RCPT" in c], "RCPT")
+        gp.stop()
+        sink.clear()
+        gp.start()
+        emptied(gp)
+        assert len(sink.messages) == 1
+    finally:
+        gp.close()

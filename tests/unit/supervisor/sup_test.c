@@ -606,11 +606,13 @@ a_stop_is_in_order_and_clean(void **state)
 
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_true(place(w, "proc=mx event=probe.stop") <
-		    place(w, "proc=imap.0 event=probe.stop"));
-	assert_true(place(w, "event=child.exit child=imap.1") <
+	assert_true(place(w, "event=child.exit child=mx") <
 		    place(w, "proc=delivery event=probe.stop"));
+	assert_true(place(w, "event=child.exit child=imap.1") <
+		    place(w, "proc=remote event=probe.stop"));
 	assert_true(place(w, "event=child.exit child=delivery") <
+		    place(w, "proc=directory event=probe.stop"));
+	assert_true(place(w, "event=child.exit child=remote") <
 		    place(w, "proc=directory event=probe.stop"));
 	assert_true(place(w, "event=child.exit child=directory") <
 		    place(w, "proc=store event=probe.stop"));
