@@ -249,8 +249,9 @@ dlv_with_people(struct dlv_plan *p, struct str data)
 size_t
 dlv_entry_bytes(const struct store_queued *q)
 {
+	/* A group's people have room of their own. */
 	return ENTRY_FIXED + q->rcpt.n + q->dir_id.n + q->reason.n +
-	       q->prefix.n;
+	       q->prefix.n + (q->kind == DIR_GROUP ? 0 : q->data.n);
 }
 
 struct str

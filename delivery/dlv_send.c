@@ -20,6 +20,8 @@
 #define SEND_MS       (20 * 60 * 1000)
 #define AGAIN_MS      2000
 #define REASON_MAX    512u
+#define WORDS_BYTES   (512u << 10) /* of all replies kept with a message */
+#define WORDS_MIN     64u
 #define WAIT_STORE_MS 1000
 
 /*
@@ -77,6 +79,10 @@ struct result {
 	struct store_queue_update up;
 	struct store_queued *set;
 	uint64_t *remove;
+	/* Bytes of a reply: of a message to thousands less, so that what became
+	 * of them fits into the queue. */
+	size_t words;
+	bool terse; /* it did not fit: no words at all */
 };
 
 static struct store_queued *
@@ -99,10 +105,12 @@ reason_of(struct result *t, const struct rem_result *r)
 	struct str text =
 	    str_fmt(t->p->a, "%.*s: ", STRF(str_sub(who, 0, 255)));
 
+	if (t->terse)
+		return STR("");
 	if (r->code != 0)
 		text = str_fmt(t->p->a, "%.*s%u ", STRF(text), r->code);
 	return str_fmt(t->p->a, "%.*s%.*s", STRF(text),
-	    STRF(str_sub(r->reply, 0, REASON_MAX)));
+	    STRF(str_sub(r->reply, 0, MIN(REASON_MAX, t->words))));
 }
 
 static void
@@ -161,7 +169,9 @@ one_result(
 	e.hop = t->hop;
 	e.host = host_of(t->p->a, t->out);
 	e.status = r->status;
-	e.reply = r->reply;
+	e.reply = str_sub(r->reply, 0, t->words);
+	if (t->terse)
+		e.hop = e.host = e.reply = STR("");
 	e.code = r->code;
 	e.from_server = r->from_server;
 	e.tried_at = t->p->now;
@@ -198,13 +208,16 @@ one_result(
 struct store_queue_update
 dlv_send_result(struct dlv_plan *p, const struct store_queue_item *item,
     const struct store_queued **q, size_t n, struct str hop,
-    const struct rem_outcome *out)
+    const struct rem_outcome *out, bool terse)
 {
 	struct result t = {
 		.p = p,
 		.from = item->from,
 		.hop = hop,
 		.out = out,
+		.words = MAX(
+		    WORDS_BYTES / MAX(item->nentries, (size_t)1), WORDS_MIN),
+		.terse = terse,
 		.set = arena_calloc(p->a, n + 1, sizeof(t.set[0])),
 		.remove = arena_calloc(p->a, n + 1, sizeof(t.remove[0])),
 	};
@@ -448,6 +461,13 @@ committed(void *arg, enum rc rc)
 		return;
 	}
 	log_warn(&s->log, "send.commit", KVC("rc", rc_name(rc)));
+	/* Too much for one message: what became of it comes before why. */
+	if (rc == RC_DENY && !s->terse) {
+		s->terse = true;
+		s->tries++;
+		dlv_queue_sent(s->d->queue, s);
+		return;
+	}
 	/* Somebody changed the entries: see what is there, once at once. */
 	s->at = now_unix_ms();
 	if (rc != RC_NOENT || s->refresh)
@@ -491,7 +511,7 @@ dlv_send_commit(struct dlv_send *s)
 	p.conf = conf;
 	/* As good as random: it names message, entries and attempt. */
 	p.jitter = (uint32_t)str_hash(s->id);
-	up = dlv_send_result(&p, &item, s->q, s->n, s->hop, &s->out);
+	up = dlv_send_result(&p, &item, s->q, s->n, s->hop, &s->out, s->terse);
 	conf_unref(&conf);
 	s->all_gone = up.nremove == item.nentries;
 	if (up.nremove + up.nset == 0) {

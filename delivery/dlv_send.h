@@ -40,6 +40,7 @@ struct dlv_send {
 	struct rem_outcome out;
 	/* The commit. */
 	bool answered, refresh;
+	bool terse; /* the store took no more words */
 	unsigned tries;
 	bool all_gone; /* nothing of the message is left in the queue */
 	int64_t at;    /* unix milliseconds: take it up then */
@@ -55,11 +56,11 @@ void dlv_send_choose(struct arena *a, const struct conf *conf,
     const struct store_queued ***out, size_t *out_n, struct str *out_id);
 /*
  * What the outcome makes of the chosen entries.  item: as it is now; entries
- * that have vanished are left out.
+ * that have vanished are left out.  terse: without the words of servers.
  */
 struct store_queue_update dlv_send_result(struct dlv_plan *p,
     const struct store_queue_item *item, const struct store_queued **q,
-    size_t n, struct str hop, const struct rem_outcome *out);
+    size_t n, struct str hop, const struct rem_outcome *out, bool terse);
 
 /*
  * Read it (unless `item` is given, in arena *a, which is taken over, or

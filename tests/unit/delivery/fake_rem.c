@@ -57,6 +57,15 @@ result_of(struct str address, bool *down)
 			.status = STR("4.4.1"),
 			.reply = STR("connection refused") };
 	}
+	if (str_has_prefix(address, STR("wordy"))) {
+		static const char words[1000] = { [0 ... 999] = 'w' };
+
+		return (struct rem_result){ .rc = RC_TEMP,
+			.code = 450,
+			.status = STR("4.2.0"),
+			.reply = str_n(words, sizeof(words)),
+			.from_server = true };
+	}
 	r.dsn_passed_on = str_has_prefix(address, STR("dsn@"));
 	return r;
 }

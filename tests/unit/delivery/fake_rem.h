@@ -5,6 +5,7 @@
  *   ok@, ok+...@    taken           no@   550
  *   later@          451             down@ nobody can be reached
  *   dsn@            taken by a server with DSN
+ *   wordy...@       450 and a thousand bytes
  */
 #ifndef TESTS_UNIT_DELIVERY_FAKE_REM_H
 #define TESTS_UNIT_DELIVERY_FAKE_REM_H

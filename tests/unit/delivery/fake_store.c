@@ -207,6 +207,23 @@ entry_of(struct store_queue_item *it, uint64_t id)
 	return NULL;
 }
 
+/* Words of the entries, as they would be. */
+static size_t
+weight(const struct store_queue_item *it, const struct store_queue_update *in)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < it->nentries; i++) {
+		const struct store_queued *q = &it->entries[i];
+
+		for (size_t k = 0; k < in->nset; k++)
+			if (in->set[k].id == q->id)
+				q = &in->set[k];
+		n += q->data.n + q->reason.n;
+	}
+	return n;
+}
+
 static enum rc
 update(struct store_client *s, const struct store_queue_update *in)
 {
@@ -222,6 +239,8 @@ update(struct store_client *s, const struct store_queue_update *in)
 		    q->attempts != e->attempts)
 			return RC_NOENT;
 	}
+	if (s->weight_max > 0 && weight(it, in) > s->weight_max)
+		return RC_DENY;
 	for (size_t i = 0; i < in->nremove; i++) {
 		struct store_queued *q = entry_of(it, in->remove[i]);
 

@@ -15,7 +15,8 @@
 struct store_client {
 	pthread_mutex_t lock;
 	struct arena a;
-	enum rc answer; /* to everything */
+	enum rc answer;    /* to everything */
+	size_t weight_max; /* of what an update leaves; 0: any */
 	struct store_queue_item item[FAKE_ITEMS];
 	size_t nitem;
 	_Atomic unsigned updates, delivered; /* by updates */

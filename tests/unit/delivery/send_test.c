@@ -200,6 +200,56 @@ recipients_of_a_domain_go_together(void **state)
 	end(&t);
 }
 
+/* What became of thousands must fit, or all of them would be tried for ever. */
+static void
+words_that_do_not_fit_are_left_out(void **state)
+{
+	struct dlv_plan p = { .log = &fake_log, .conf = &fake_conf };
+	const struct store_queued *q;
+	struct store_queue_update up;
+	struct rem_result said = { .rc = RC_TEMP, .code = 450 };
+	const struct rem_outcome out = { .to = &said, .nto = 1 };
+	struct dlv_entry e;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	message(&t, "a1", "wordy@example.net", NULL);
+	another(&t, "wordy+2@example.net");
+	t.store.weight_max = 2000;
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, updated));
+	assert_int_equal(t.store.updates, 1);
+	for (size_t i = 0; i < 2; i++) {
+		q = &t.store.item[0].entries[i];
+		assert_int_equal(q->attempts, 1);
+		assert_true(q->next_at > now_unix());
+		assert_int_equal(dlv_entry_get(q->data, &e), RC_OK);
+		assert_int_equal(e.code, 450);
+		assert_int_equal(e.reply.n, 0);
+	}
+	/* of a message to many, shorter from the start */
+	p.a = &t.a;
+	said.reply = str_n(arena_calloc(&t.a, 1, 1000), 1000);
+	for (size_t n = 1; n <= 4096; n *= 64) {
+		struct store_queue_item item = t.store.item[0];
+
+		item.entries = arena_calloc(&t.a, n, sizeof(item.entries[0]));
+		for (size_t i = 0; i < n; i++) {
+			item.entries[i] = t.store.item[0].entries[0];
+			item.entries[i].id = i + 1;
+		}
+		item.nentries = n;
+		q = &item.entries[0];
+		up =
+		    dlv_send_result(&p, &item, &q, 1, STR("mx:x"), &out, false);
+		assert_int_equal(up.nset, 1);
+		assert_int_equal(dlv_entry_get(up.set[0].data, &e), RC_OK);
+		assert_int_equal(e.reply.n, n < 4096 ? 1000 : 128);
+	}
+	end(&t);
+}
+
 static void
 what_was_not_taken_waits(void **state)
 {
@@ -771,6 +821,7 @@ main(void)
 		cmocka_unit_test(foreign_mail_is_sent_and_gone),
 		cmocka_unit_test(a_new_message_is_sent_from_what_is_at_hand),
 		cmocka_unit_test(recipients_of_a_domain_go_together),
+		cmocka_unit_test(words_that_do_not_fit_are_left_out),
 		cmocka_unit_test(what_was_not_taken_waits),
 		cmocka_unit_test(notices_follow_notify),
 		cmocka_unit_test(notices_are_signed),
