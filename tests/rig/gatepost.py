@@ -273,7 +273,8 @@ class Gatepost:
         return json.loads(self.cli("--json", *args))
 
     def status(self):
-        return self.cli_json("status")
+        """Also when one is not ready yet, for which it exits with 1."""
+        return json.loads(self.cli("--json", "status", check=False))
 
     # ---- clients; client="192.0.2.7": as if they came from there
 
