@@ -17,7 +17,8 @@
 #define READ_MS       10000
 #define FOLLOW_MS     5000
 #define COMMIT_MS     30000
-#define SEND_MS       (20 * 60 * 1000)
+#define SEND_MS       (20 * 60 * 1000) /* and for its bytes: */
+#define SEND_RATE     4096             /* so many a second */
 #define AGAIN_MS      2000
 #define REASON_MAX    512u
 #define WORDS_BYTES   (512u << 10) /* of all replies kept with a message */
@@ -322,6 +323,15 @@ on_outcome(void *arg, enum rc rc, const struct rem_outcome *out)
 	dlv_queue_answered(s->d->queue, s);
 }
 
+/* Many large ones at once may have to share a thin line. */
+static struct deadline
+time_for(const struct rem_message *m)
+{
+	uint64_t n = m->size + m->prefix.n;
+
+	return deadline_in(SEND_MS + (int64_t)(n / SEND_RATE * 1000));
+}
+
 static void
 start(struct dlv_send *s, const struct conf *conf)
 {
@@ -341,7 +351,7 @@ start(struct dlv_send *s, const struct conf *conf)
 	m.to = recipients(s, conf, &m);
 	log_debug(&s->log, "send.start", KV("id", s->id), KV("hop", s->hop),
 	    KVU("rcpts", s->n));
-	rem_send_start(s->d->remote, &m, deadline_in(SEND_MS), on_outcome, s);
+	rem_send_start(s->d->remote, &m, time_for(&m), on_outcome, s);
 }
 
 /*

@@ -99,7 +99,6 @@ rem_send_start(struct rem_client *r, const struct rem_message *in,
 	bool silent;
 	size_t i;
 
-	(void)dl;
 	pthread_mutex_lock(&r->lock);
 	assert_true(r->nsent < FAKE_SENDS);
 	i = r->nsent++;
@@ -118,6 +117,7 @@ rem_send_start(struct rem_client *r, const struct rem_message *in,
 		.envid = str_dup(&r->a, in->envid),
 		.notify = in->to[0].notify,
 		.nto = in->nto,
+		.ms = deadline_left_ms(dl),
 		.done = done,
 		.arg = arg,
 	};

@@ -21,6 +21,7 @@ struct fake_sent {
 	struct str id, hop, from, prefix, body, address, orcpt, envid;
 	unsigned notify;
 	size_t nto;
+	int64_t ms; /* how long it may take */
 	void (*done)(void *arg, enum rc rc, const struct rem_outcome *out);
 	void *arg;
 	struct rem_message m;

@@ -1,5 +1,6 @@
 /* Mail to other systems, from the queue to remote and back. */
 #include <jansson.h>
+#include <string.h>
 #include <time.h>
 
 #include "delivery/dlv.h"
@@ -198,6 +199,26 @@ recipients_of_a_domain_go_together(void **state)
 	assert_int_equal(t.rem.nsent, 2);
 	assert_int_equal(t.rem.sent[0].nto + t.rem.sent[1].nto, 3);
 	end(&t);
+}
+
+/* A large message may share a thin line with others. */
+static void
+a_large_message_has_more_time(void **state)
+{
+	struct test t;
+	char *large = xcalloc(1, 8u << 20);
+
+	(void)state;
+	begin(&t);
+	memset(large, 'x', 8u << 20);
+	t.store.queued_body = str_n(large, 8u << 20);
+	message(&t, "a1", "ok@example.net", NULL);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_true(t.rem.sent[0].ms > (20 * 60 + 30 * 60) * 1000);
+	assert_true(t.rem.sent[0].ms < 2 * 3600 * 1000);
+	end(&t);
+	xfree(large);
 }
 
 /* What became of thousands must fit, or all of them would be tried for ever. */
@@ -821,6 +842,7 @@ main(void)
 		cmocka_unit_test(foreign_mail_is_sent_and_gone),
 		cmocka_unit_test(a_new_message_is_sent_from_what_is_at_hand),
 		cmocka_unit_test(recipients_of_a_domain_go_together),
+		cmocka_unit_test(a_large_message_has_more_time),
 		cmocka_unit_test(words_that_do_not_fit_are_left_out),
 		cmocka_unit_test(what_was_not_taken_waits),
 		cmocka_unit_test(notices_follow_notify),
