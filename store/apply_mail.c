@@ -218,6 +218,7 @@ struct copying {
 	const struct rec_copy *r;
 	struct store_row *rows;
 	size_t n, room;
+	struct arena row; /* of the one that is copied now: there are many */
 };
 
 static enum rc
@@ -255,8 +256,9 @@ copy_row(struct copying *c, struct store_row row, struct ix_mbox *to)
 	if (rc != RC_OK)
 		return rc;
 	/* They borrow from pages that the next write may change. */
-	detail.letter = str_dup(ap->a, detail.letter);
-	detail.meta = str_dup(ap->a, detail.meta);
+	arena_reset(&c->row);
+	detail.letter = str_dup(&c->row, detail.letter);
+	detail.meta = str_dup(&c->row, detail.meta);
 	row.uid = to->uidnext++;
 	row.flags = map_flags(r, row.flags);
 	row.modseq = r->modseq;
@@ -292,6 +294,7 @@ apply_copy(struct apply *ap, const struct rec_copy *r)
 	for (size_t i = 0; rc == RC_OK && i < c.n; i++)
 		rc = copy_row(&c, c.rows[i], &to);
 	xfree(c.rows);
+	arena_free(&c.row);
 	if (rc != RC_OK)
 		return rc;
 	apply_touched(ap, to.account, r->to, to.modseq);

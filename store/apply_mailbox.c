@@ -183,6 +183,7 @@ apply_restored(struct apply *ap, const struct rec_restored *r)
 
 	while (rc == RC_OK) {
 		AUTO_WALK w = { 0 };
+		AUTO_ARENA a = { 0 };
 		struct rec_mailbox m;
 		struct ix_account acct;
 		struct str k, v, id;
@@ -195,7 +196,7 @@ apply_restored(struct apply *ap, const struct rec_restored *r)
 		if (rc != RC_OK)
 			break;
 		last = ix_key_pair(be_get(k.p, 8), be_get(k.p + 8, 8) + 1);
-		d = dec_of(str_dup(ap->a, v));
+		d = dec_of(str_dup(&a, v));
 		rec_dec_mailbox(&d, &m);
 		if (d.bad)
 			return apply_contradiction(ap, "restored");
@@ -204,7 +205,7 @@ apply_restored(struct apply *ap, const struct rec_restored *r)
 		rc = ix_account_id(ix, ap->txn, m.account, &id);
 		if (rc != RC_OK)
 			break;
-		id = str_dup(ap->a, id);
+		id = str_dup(&a, id);
 		rc = ix_account_get(ix, ap->txn, id, &acct);
 		if (rc != RC_OK)
 			break;

@@ -83,6 +83,26 @@ repeated_operation_gives_the_first_answer(void **state)
 	assert_int_equal(rig_count(r, ANN, "INBOX"), 1);
 }
 
+/* A copy of a large mailbox costs the memory of one row. */
+static void
+many_copies_need_no_memory(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = rig_message(r, 5, 100);
+	size_t before = 0;
+
+	(void)rig_deliver(r, ANN, "INBOX", &m);
+	for (uint32_t n = 1; n < 4096; n *= 2) {
+		before = r->a.used;
+		assert_int_equal(
+		    rig_copy(r, ANN, "INBOX", 1, n, "INBOX", false, NULL),
+		    RC_OK);
+	}
+	assert_int_equal(rig_count(r, ANN, "INBOX"), 4096);
+	assert_true(r->a.used - before < (64u << 10));
+	rig_expect(r, ANN, "INBOX", 4096, &m);
+}
+
 static void
 last_reference_takes_the_body_along(void **state)
 {
@@ -396,6 +416,7 @@ main(void)
 		T(large_body_spans_parts_and_segments),
 		T(first_delivery_makes_the_default_folders_once),
 		T(repeated_operation_gives_the_first_answer),
+		T(many_copies_need_no_memory),
 		T(last_reference_takes_the_body_along),
 		T(rename_takes_children_and_empties_inbox),
 		T(keywords_travel_by_name),
