@@ -96,7 +96,7 @@ sup_dirs(struct sup *s)
 	return rc;
 }
 
-/* Nothing in it but our own tls/ and track/. */
+/* Nothing in it but our own tls/ and track/, and what a file system has. */
 static bool
 is_empty(const char *path)
 {
@@ -107,6 +107,7 @@ is_empty(const char *path)
 	while (empty && (e = readdir(d)) != NULL)
 		empty = strcmp(e->d_name, ".") == 0 ||
 			strcmp(e->d_name, "..") == 0 ||
+			strcmp(e->d_name, "lost+found") == 0 ||
 			strcmp(e->d_name, "tls") == 0 ||
 			strcmp(e->d_name, "track") == 0;
 	if (d != NULL)

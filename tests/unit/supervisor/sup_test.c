@@ -736,6 +736,20 @@ a_lost_key_is_not_replaced(void **state)
 	refused(w, "event=key.size");
 }
 
+/* A data_dir that is a file system of its own is as good as new. */
+static void
+lost_and_found_is_no_store(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(mkdir(path(w, "data"), 0755), 0);
+	assert_int_equal(mkdir(path(w, "data/lost+found"), 0700), 0);
+	spawn(w);
+	wait_log(w, "event=child.ready", PROCESSES);
+	assert_int_equal(access(path(w, "master.key"), F_OK), 0);
+	assert_int_equal(end(w, SIGTERM), 0);
+}
+
 static void
 a_port_in_use_is_named(void **state)
 {
@@ -813,6 +827,7 @@ main(int argc, char **argv)
 		T(its_violent_end_leaves_nobody_and_the_next_can_start,
 		    setup_running),
 		T(a_lost_key_is_not_replaced, setup),
+		T(lost_and_found_is_no_store, setup),
 		T(a_port_in_use_is_named, setup),
 		T(a_key_must_belong_to_its_certificate, setup),
 	};
