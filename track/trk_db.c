@@ -214,7 +214,10 @@ trk_db_set_aside(struct trk_db *t)
 		}
 	}
 	t->failing = false;
-	return try_open(t) == RC_OK ? RC_OK : RC_TEMP;
+	if (try_open(t) == RC_OK)
+		return RC_OK;
+	shut(t); /* the next batch tries again */
+	return RC_TEMP;
 }
 
 static enum rc

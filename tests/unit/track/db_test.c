@@ -454,6 +454,26 @@ a_damaged_file_is_set_aside(void **state)
 	}
 }
 
+/* It was damaged, and no new one could be made at that moment. */
+static void
+a_new_file_that_could_not_be_made_is_made_later(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit was, none;
+	struct trk_event *v;
+
+	fill(r, 10);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(trk_db_set_aside(r->db), RC_TEMP);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	add(r, EV(HOLD, S(qid, "after")));
+	commit(r);
+	assert_int_equal(steps(r, "after", "", &v), 1);
+}
+
 static void
 a_file_of_another_version_is_set_aside(void **state)
 {
@@ -523,6 +543,7 @@ main(void)
 		T(what_is_old_goes_in_steps),
 		T(what_is_too_big_loses_its_oldest),
 		T(a_damaged_file_is_set_aside),
+		T(a_new_file_that_could_not_be_made_is_made_later),
 		T(a_file_of_another_version_is_set_aside),
 		T(a_full_disk_loses_that_batch_alone),
 	};
