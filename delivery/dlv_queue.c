@@ -498,7 +498,7 @@ note_place(struct dlv_queue *q, struct dlv_send *s)
 		dlv_sched_up(&q->sched, p);
 	} else {
 		dlv_send_why(s, &why);
-		dlv_sched_down(&q->sched, p,
+		dlv_sched_down(&q->sched, s->job,
 		    (now_unix() +
 			dlv_backoff(conf, p->fails + 1, dlv_random())) *
 			1000,

@@ -3,6 +3,10 @@
  * before it was last served: of all places that have something due, the one
  * that waited longest is next, whatever the length of its line.  A place at
  * its limit has the key "never" until one of its jobs ends.
+ *
+ * When a server goes away, all jobs that are there fail, some at once and some
+ * after a long silence.  Counted one by one, the seven tries of one moment put
+ * off a place as seven failed probes do: for an hour, by an outage of seconds.
  */
 #include <string.h>
 #include <utlist.h>
@@ -247,6 +251,7 @@ claim(struct dlv_sched *s, struct dlv_job *j, int64_t now)
 	j->running = true;
 	j->blocked = false;
 	j->pokes = j->m->pokes;
+	j->began = s->events;
 	p->running++;
 	p->turn = now;
 	if (is_house(p)) {
@@ -408,11 +413,19 @@ dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p)
 }
 
 void
-dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
+dlv_sched_down(struct dlv_sched *s, const struct dlv_job *j, int64_t until,
     const struct dlv_why *why)
 {
-	p->fails++;
-	p->down_until = until;
+	struct dlv_place *p = j->place;
+
+	assert(j->running);
+	if (j->began >= p->learned) {
+		p->learned = ++s->events;
+		p->fails++;
+		p->down_until = until;
+	}
+	if (p->fails == 0)
+		return;
 	arena_reset(&p->a);
 	p->why = *why;
 	p->why.host = str_dup(&p->a, why->host);
@@ -424,6 +437,7 @@ dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
 void
 dlv_sched_up(struct dlv_sched *s, struct dlv_place *p)
 {
+	p->learned = ++s->events;
 	p->fails = 0;
 	p->down_until = 0;
 	place_key(s, p);
