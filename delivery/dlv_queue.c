@@ -162,6 +162,28 @@ dlv_queue_why(
 	return down ? RC_OK : RC_NOENT;
 }
 
+uint64_t
+dlv_queue_mark(struct dlv_queue *q)
+{
+	uint64_t mark;
+
+	pthread_mutex_lock(&q->lock);
+	mark = dlv_sched_mark(&q->sched);
+	pthread_mutex_unlock(&q->lock);
+	return mark;
+}
+
+void
+dlv_queue_revive(struct dlv_queue *q, struct str hop, uint64_t since)
+{
+	int64_t next;
+
+	pthread_mutex_lock(&q->lock);
+	next = dlv_sched_at(&q->sched);
+	dlv_sched_revive(&q->sched, hop, since);
+	leave(q, dlv_sched_at(&q->sched) < next);
+}
+
 void
 dlv_queue_sum(struct dlv_queue *q, struct dlv_queue_sum *out)
 {

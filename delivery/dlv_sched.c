@@ -421,6 +421,7 @@ dlv_sched_down(struct dlv_sched *s, const struct dlv_job *j, int64_t until,
 	assert(j->running);
 	if (j->began >= p->learned) {
 		p->learned = ++s->events;
+		p->marked = j->began;
 		p->fails++;
 		p->down_until = until;
 	}
@@ -441,6 +442,22 @@ dlv_sched_up(struct dlv_sched *s, struct dlv_place *p)
 	p->fails = 0;
 	p->down_until = 0;
 	place_key(s, p);
+}
+
+uint64_t
+dlv_sched_mark(struct dlv_sched *s)
+{
+	return ++s->events;
+}
+
+void
+dlv_sched_revive(struct dlv_sched *s, struct str hop, uint64_t since)
+{
+	struct dlv_place *p;
+
+	HASH_FIND(hh, s->by_hop, hop.p, hop.n, p);
+	if (p != NULL && p->fails > 0 && p->marked < since)
+		dlv_sched_up(s, p);
 }
 
 const struct dlv_why *

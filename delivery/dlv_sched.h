@@ -49,6 +49,7 @@ struct dlv_place {
 	unsigned running;
 	unsigned fails;   /* times in a row that nobody was reached */
 	uint64_t learned; /* when, by dlv_sched.events */
+	uint64_t marked;  /* when the try began that marked it down */
 	int64_t down_until, turn;
 	struct dlv_why why; /* while fails > 0 */
 	struct arena a;     /* of why */
@@ -150,6 +151,13 @@ void dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p);
 void dlv_sched_down(struct dlv_sched *s, const struct dlv_job *j, int64_t until,
     const struct dlv_why *why);
 void dlv_sched_up(struct dlv_sched *s, struct dlv_place *p);
+/* Tries that begin from now on, in the sense of dlv_sched_revive. */
+uint64_t dlv_sched_mark(struct dlv_sched *s);
+/*
+ * Somebody wants that place tried: it is no longer down, unless by a try that
+ * began after `since`.
+ */
+void dlv_sched_revive(struct dlv_sched *s, struct str hop, uint64_t since);
 /* What is known of a place that is down, or NULL. */
 const struct dlv_why *dlv_sched_why(const struct dlv_sched *s, struct str hop);
 

@@ -317,6 +317,58 @@ held_mail_goes_out_when_asked_for(void **state)
 	end(&t);
 }
 
+static bool
+no_try_runs(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.loaded && sum.sending == 0 && t->store.updates > 0;
+}
+
+static bool
+tried_twice(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 2;
+}
+
+/* The next try of its own would be in a minute. */
+static void
+a_hop_that_is_down_is_tried_when_asked_for(void **state)
+{
+	static const struct {
+		enum rc (*op[2])(struct dlv *, struct rpcd_req *);
+	} rows[] = {
+		{ { dlv_on_retry, NULL } },
+		{ { dlv_on_hold, dlv_on_release } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct store_queued *q;
+		struct test t;
+
+		begin(&t);
+		q = fake_store_add(&t.store, "a1", "");
+		q->kind = DIR_ELSEWHERE;
+		q->rcpt = STR("down@dead.example");
+		/* The hop is known as long as somebody wants to go there. */
+		*fake_store_add(&t.store, "b1", "") = *q;
+		t.store.item[1].entries[0].next_at = now_unix() + 1000;
+		dlv_queue_start(&t.d);
+		assert_true(becomes(&t, no_try_runs));
+		assert_int_equal(fake_rem_count(&t.rem), 1);
+		for (size_t k = 0; k < 2 && rows[i].op[k] != NULL; k++) {
+			assert_int_equal(
+			    ask(&t, rows[i].op[k], "queue_id", STR("a1")),
+			    RC_OK);
+			asked(&t);
+		}
+		assert_true(becomes(&t, tried_twice));
+		end(&t);
+	}
+}
+
 /*
  * A backup that was restored much later: what is released is tried, though
  * its time was over, and what was done before is not done again.
@@ -516,6 +568,7 @@ main(void)
 		cmocka_unit_test(queue_is_listed_in_pages),
 		cmocka_unit_test(one_message_is_shown),
 		cmocka_unit_test(held_mail_goes_out_when_asked_for),
+		cmocka_unit_test(a_hop_that_is_down_is_tried_when_asked_for),
 		cmocka_unit_test(restored_mail_is_tried_when_released),
 		cmocka_unit_test(deleted_mail_is_gone),
 		cmocka_unit_test(poison_is_set_aside_until_asked_for),

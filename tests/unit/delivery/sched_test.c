@@ -163,6 +163,42 @@ a_late_failure_does_not_undo_a_success(void **state)
 	dlv_sched_free(&s);
 }
 
+/* By an administrator; what fails after the command is down again. */
+static void
+a_place_is_revived_once_for_each_command(void **state)
+{
+	struct dlv_job *before, *after;
+	struct dlv_sched s;
+	struct dlv_place *p;
+	uint64_t mark;
+	int64_t at;
+
+	(void)state;
+	begin(&s);
+	message(&s, "a1", "mx:a", 10);
+	message(&s, "a2", "mx:a", 11);
+	message(&s, "a3", "mx:a", 12);
+	before = dlv_sched_next(&s, 10, &at);
+	p = before->place;
+	mark = dlv_sched_mark(&s);
+	dlv_sched_down(&s, before, 1000, &why);
+	dlv_sched_revive(&s, STR("mx:other"), mark);
+	assert_int_equal(p->fails, 1);
+	dlv_sched_revive(&s, STR("mx:a"), mark);
+	assert_int_equal(p->fails, 0);
+	after = dlv_sched_next(&s, 20, &at);
+	assert_non_null(after);
+	dlv_sched_down(&s, after, 1000, &why);
+	dlv_sched_done(&s, after, 20);
+	dlv_sched_revive(&s, STR("mx:a"), mark);
+	assert_int_equal(p->fails, 1);
+	dlv_sched_done(&s, before, 20);
+	check_next(&s, 30, NULL);
+	dlv_sched_revive(&s, STR("mx:a"), dlv_sched_mark(&s));
+	check_next(&s, 30, "a3");
+	dlv_sched_free(&s);
+}
+
 static void
 the_house_and_others_exclude_each_other(void **state)
 {
@@ -354,6 +390,7 @@ main(void)
 		cmocka_unit_test(a_place_that_is_down_is_probed),
 		cmocka_unit_test(what_fails_together_is_one_failure),
 		cmocka_unit_test(a_late_failure_does_not_undo_a_success),
+		cmocka_unit_test(a_place_is_revived_once_for_each_command),
 		cmocka_unit_test(the_house_and_others_exclude_each_other),
 		cmocka_unit_test(pauses_hold_all_but_the_house),
 		cmocka_unit_test(a_clock_set_back_puts_nothing_off),

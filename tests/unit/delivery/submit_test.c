@@ -61,6 +61,21 @@ dlv_queue_reload(struct dlv_queue *q)
 	reloads++;
 }
 
+uint64_t
+dlv_queue_mark(struct dlv_queue *q)
+{
+	(void)q;
+	return 0;
+}
+
+void
+dlv_queue_revive(struct dlv_queue *q, struct str hop, uint64_t since)
+{
+	(void)q;
+	(void)since;
+	fail_msg("revived %.*s", STRF(hop));
+}
+
 enum rc
 dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n)
 {
