@@ -233,29 +233,46 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 	dlv_sched_end(&q->sched, m);
 }
 
+/*
+ * An item of a page that was asked for at `since`; with the lock.  What has
+ * happened meanwhile is newer: a message that somebody is busy with, or has
+ * read, is left alone, and one that is not known (any more) is read first.
+ */
 static void
-note_page(struct dlv_queue *q, struct store_queue_item *item, size_t n)
+note_item(struct dlv_queue *q, const struct conf *conf,
+    struct store_queue_item *item, uint64_t since)
+{
+	struct dlv_message *m = dlv_sched_find(&q->sched, item->message_id);
+
+	if (m == NULL) {
+		m = dlv_sched_add(&q->sched, item->message_id);
+		if (q->loaded) {
+			dlv_sched_look(&q->sched, m);
+			return;
+		}
+	}
+	if (m->looking || m->listed || m->here || m->running > 0 ||
+	    m->noted >= since)
+		return;
+	dlv_retry_clock(conf, item, now_unix(), dlv_queue_grace(q->d));
+	note(q, m, conf, item);
+}
+
+/* Others take their turns between two items. */
+static void
+note_page(struct dlv_queue *q, struct store_queue_item *item, size_t n,
+    uint64_t since)
 {
 	const struct conf *conf = dlv_conf(q->d);
 
-	pthread_mutex_lock(&q->lock);
 	for (size_t i = 0; i < n; i++) {
-		struct str id = item[i].message_id;
-		struct dlv_message *m;
-
-		if (id.n > DLV_QUEUE_ID_MAX)
+		if (item[i].message_id.n > DLV_QUEUE_ID_MAX)
 			continue;
-		m = dlv_sched_find(&q->sched, id);
-		if (m == NULL)
-			m = dlv_sched_add(&q->sched, id);
-		dlv_retry_clock(
-		    conf, &item[i], now_unix(), dlv_queue_grace(q->d));
-		/* Who is busy with it knows better. */
-		if (!m->looking && !m->listed && !m->here && m->running == 0)
-			note(q, m, conf, &item[i]);
+		pthread_mutex_lock(&q->lock);
+		note_item(q, conf, &item[i], since);
+		pthread_mutex_unlock(&q->lock);
 	}
 	pthread_cond_broadcast(&q->changed);
-	pthread_mutex_unlock(&q->lock);
 	conf_unref(&conf);
 }
 
@@ -268,13 +285,14 @@ load(struct dlv_queue *q)
 
 	do {
 		AUTO_ARENA a = { 0 };
+		uint64_t since = dlv_queue_mark(q);
 		struct store_queue_item *item;
 		enum rc rc = store_queue_list(q->d->store, &a, after, PAGE,
 		    deadline_in(LIST_MS), &item, &n);
 
 		if (rc != RC_OK)
 			return rc;
-		note_page(q, item, n);
+		note_page(q, item, n, since);
 		if (n > 0) {
 			after =
 			    str_sub(item[n - 1].message_id, 0, sizeof(last));

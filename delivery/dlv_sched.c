@@ -191,6 +191,7 @@ dlv_sched_begin(
     struct dlv_sched *s, struct dlv_message *m, const struct dlv_numbers *sum)
 {
 	set_numbers(s, m, sum);
+	m->noted = s->events;
 	for (struct dlv_job *j = m->jobs; j != NULL; j = j->next)
 		j->wanted = false;
 }

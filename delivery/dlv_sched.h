@@ -74,6 +74,7 @@ struct dlv_message {
 	struct dlv_job *jobs;
 	struct dlv_message *prev, *next; /* in `looks` */
 	UT_hash_handle hh;
+	uint64_t noted;   /* dlv_sched_begin was called, by dlv_sched.events */
 	uint32_t running; /* jobs for other places */
 	bool here;        /* the job of this house runs */
 	bool listed;      /* in `looks` */
@@ -151,11 +152,14 @@ void dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p);
 void dlv_sched_down(struct dlv_sched *s, const struct dlv_job *j, int64_t until,
     const struct dlv_why *why);
 void dlv_sched_up(struct dlv_sched *s, struct dlv_place *p);
-/* Tries that begin from now on, in the sense of dlv_sched_revive. */
+/*
+ * A moment, to compare with: tries that begin and messages that are noted from
+ * now on are later.
+ */
 uint64_t dlv_sched_mark(struct dlv_sched *s);
 /*
  * Somebody wants that place tried: it is no longer down, unless by a try that
- * began after `since`.
+ * began after the moment `since`.
  */
 void dlv_sched_revive(struct dlv_sched *s, struct str hop, uint64_t since);
 /* What is known of a place that is down, or NULL. */

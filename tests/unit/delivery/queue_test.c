@@ -13,6 +13,7 @@ struct test {
 	struct dir_client dir;
 	struct rem_client rem;
 	struct rpcd_req r;
+	_Atomic bool noted; /* a page that was read */
 };
 
 static void
@@ -369,6 +370,143 @@ a_hop_that_is_down_is_tried_when_asked_for(void **state)
 	}
 }
 
+static struct test *
+test_of(struct store_client *s)
+{
+	return (
+	    struct test *)(void *)((char *)s - offsetof(struct test, store));
+}
+
+static struct store_queued *
+to_a_hop(struct test *t, const char *id, int64_t next_at)
+{
+	struct store_queued *q = fake_store_add(&t->store, id, "");
+
+	q->kind = DIR_ELSEWHERE;
+	q->rcpt = STR("ok@example.net");
+	q->next_at = next_at;
+	return q;
+}
+
+static bool
+one_of_four_is_held(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.held == 1 && sum.ready == 3;
+}
+
+/* It asks for the next page. */
+static void
+noted(struct store_client *s)
+{
+	test_of(s)->noted = true;
+}
+
+static bool
+is_noted(struct test *t)
+{
+	return t->noted;
+}
+
+/* An administrator wants a1 tried now, and the queue has seen that. */
+static void
+asked_for_meanwhile(struct store_client *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->item[0].entries[0].next_at = 0;
+	s->item[0].entries[1].state = DLV_HELD;
+	s->listed = noted;
+	pthread_mutex_unlock(&s->lock);
+	dlv_queue_poke(test_of(s)->d.queue, STR("a1"));
+	assert_true(becomes(test_of(s), one_of_four_is_held));
+}
+
+static bool
+tried_thrice(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 3;
+}
+
+/* The hop has no room for a third try when the page was read. */
+static void
+what_was_read_earlier_undoes_nothing(void **state)
+{
+	struct store_queued *q;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.silent = true;
+	q = to_a_hop(&t, "a1", now_unix() + 1000);
+	q[1] = q[0];
+	q[1].id = t.store.item[0].nentries = 2;
+	to_a_hop(&t, "b1", 0);
+	to_a_hop(&t, "c1", 0);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, tried_twice));
+	pthread_mutex_lock(&t.store.lock);
+	t.store.listed = asked_for_meanwhile;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_reload(t.d.queue);
+	assert_true(becomes(&t, is_noted));
+	fake_rem_answer(&t.rem, 0, RC_OK);
+	assert_true(becomes(&t, tried_thrice));
+	fake_rem_answer(&t.rem, 1, RC_OK);
+	fake_rem_answer(&t.rem, 2, RC_OK);
+	end(&t);
+}
+
+static bool
+knows_nothing(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.messages == 0;
+}
+
+static void
+gone_meanwhile(struct store_client *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->item[0].nentries = 0;
+	pthread_mutex_unlock(&s->lock);
+	dlv_queue_poke(test_of(s)->d.queue, STR("a1"));
+	assert_true(becomes(test_of(s), knows_nothing));
+	pthread_mutex_lock(&s->lock);
+	fake_store_add(s, "b1", ANN)->state = DLV_HELD;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static bool
+only_one_is_held(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.messages == 1 && sum.held == 1;
+}
+
+static void
+what_was_read_earlier_does_not_come_back(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	to_a_hop(&t, "a1", now_unix() + 1000);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	pthread_mutex_lock(&t.store.lock);
+	t.store.listed = gone_meanwhile;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_reload(t.d.queue);
+	assert_true(becomes(&t, only_one_is_held));
+	end(&t);
+}
+
 /*
  * A backup that was restored much later: what is released is tried, though
  * its time was over, and what was done before is not done again.
@@ -569,6 +707,8 @@ main(void)
 		cmocka_unit_test(one_message_is_shown),
 		cmocka_unit_test(held_mail_goes_out_when_asked_for),
 		cmocka_unit_test(a_hop_that_is_down_is_tried_when_asked_for),
+		cmocka_unit_test(what_was_read_earlier_undoes_nothing),
+		cmocka_unit_test(what_was_read_earlier_does_not_come_back),
 		cmocka_unit_test(restored_mail_is_tried_when_released),
 		cmocka_unit_test(deleted_mail_is_gone),
 		cmocka_unit_test(poison_is_set_aside_until_asked_for),
