@@ -116,6 +116,8 @@ update(struct change *c, struct store_queue_update *up)
 	dlv_queue_poke(c->d->queue, up->message_id);
 	rc = store_queue_update(c->d->store, up, c->r->dl);
 	dlv_queue_poke(c->d->queue, up->message_id);
+	if (rc == RC_TEMP)
+		dlv_queue_doubt(c->d->queue);
 	return rc;
 }
 

@@ -22,6 +22,7 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_fresh.h"
+#include "delivery/dlv_reload.h"
 #include "delivery/dlv_retry.h"
 #include "delivery/dlv_sched.h"
 #include "delivery/dlv_send.h"
@@ -31,8 +32,7 @@
 #define PAGE         200u
 #define LIST_MS      10000
 #define READ_MS      10000
-#define RELOAD_MIN_S 1
-#define RELOAD_MAX_S 30
+#define RELOAD_S     1
 #define LOOK_MS      3000  /* the store gave no answer */
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
 #define WAIT_MAX_MS  30000
@@ -47,8 +47,7 @@ struct dlv_queue {
 	pthread_cond_t changed;
 	_Atomic bool stop;
 	bool loaded, loading;
-	int64_t reload_at; /* unix seconds, DLV_NEVER: not needed */
-	int64_t reload_wait;
+	struct dlv_reload reload;
 	struct dlv_sched sched;
 	struct dlv_send *outcomes; /* to be committed */
 	struct dlv_fresh *fresh;   /* to be sent for the first time */
@@ -111,19 +110,20 @@ dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f)
 	leave(q, true);
 }
 
-static void
-reload_in(struct dlv_queue *q, int64_t seconds)
-{
-	q->reload_at = MIN(q->reload_at, now_unix() + seconds);
-	pthread_cond_signal(&q->changed);
-}
-
 void
 dlv_queue_reload(struct dlv_queue *q)
 {
 	pthread_mutex_lock(&q->lock);
-	reload_in(q, RELOAD_MIN_S);
-	pthread_mutex_unlock(&q->lock);
+	dlv_reload_in(&q->reload, now_unix(), RELOAD_S);
+	leave(q, true);
+}
+
+void
+dlv_queue_doubt(struct dlv_queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	dlv_reload_doubt(&q->reload, now_unix());
+	leave(q, true);
 }
 
 enum rc
@@ -310,19 +310,18 @@ reload(struct dlv_queue *q)
 	int64_t began = now_unix_ms();
 	enum rc rc;
 
-	q->reload_at = DLV_NEVER;
+	dlv_reload_begin(&q->reload, began / 1000);
 	q->loading = true;
 	pthread_mutex_unlock(&q->lock);
 	rc = load(q);
 	pthread_mutex_lock(&q->lock);
 	q->loading = false;
-	if (rc != RC_OK) {
+	if (rc != RC_OK)
 		log_warn(q->d->log, "queue.load", KVC("rc", rc_name(rc)),
-		    KVI("again_s", q->reload_wait));
-		reload_in(q, q->reload_wait);
-		q->reload_wait = MIN(q->reload_wait * 2, RELOAD_MAX_S);
+		    KVI("again_s", q->reload.wait));
+	dlv_reload_end(&q->reload, now_unix(), rc == RC_OK);
+	if (rc != RC_OK)
 		return;
-	}
 	if (!q->loaded)
 		log_info(q->d->log, "queue.loaded",
 		    KVU("messages", HASH_COUNT(q->sched.by_id)),
@@ -331,7 +330,6 @@ reload(struct dlv_queue *q)
 		    KVU("poison", q->sched.sum.poison),
 		    KVI("ms", now_unix_ms() - began));
 	q->loaded = true;
-	q->reload_wait = RELOAD_MIN_S;
 }
 
 /* After a job or a look: what next?  With the lock.  True: it is to be read. */
@@ -650,7 +648,7 @@ watch_clock(struct dlv_queue *q, int64_t now)
 	log_warn(q->d->log, "queue.clock", KVI("set_by_ms", by));
 	give_grace(q);
 	/* What it says of times is read anew. */
-	reload_in(q, 0);
+	dlv_reload_in(&q->reload, now / 1000, 0);
 }
 
 /* One thing to do, or a wait; with the lock. */
@@ -669,7 +667,7 @@ turn(struct dlv_queue *q)
 		wait_until(q, outcome_at, now);
 	} else if (q->fresh != NULL) {
 		begin_fresh(q, q->fresh);
-	} else if (!q->loading && q->reload_at <= now / 1000) {
+	} else if (!q->loading && dlv_reload_at(&q->reload) <= now / 1000) {
 		reload(q);
 	} else if ((m = dlv_sched_take_look(&q->sched)) != NULL) {
 		look(q, m);
@@ -679,10 +677,11 @@ turn(struct dlv_queue *q)
 		else
 			send_begin(q, j, NULL, NULL, NULL);
 	} else {
-		int64_t reload_at = q->reload_at == DLV_NEVER || q->loading
-					? DLV_NEVER
-					: q->reload_at * 1000;
+		int64_t reload_at = dlv_reload_at(&q->reload);
 
+		reload_at = reload_at == DLV_NEVER || q->loading
+				? DLV_NEVER
+				: reload_at * 1000;
 		wait_until(q, MIN(MIN(outcome_at, job_at), reload_at), now);
 	}
 }
@@ -711,7 +710,7 @@ dlv_queue_start(struct dlv *d)
 
 	d->queue = q; /* for the threads, too */
 	q->d = d;
-	q->reload_wait = RELOAD_MIN_S;
+	dlv_reload_init(&q->reload, now_unix());
 	q->clocks_apart = now_unix_ms() - now_ns() / 1000000;
 	give_grace(q);
 	dlv_sched_init(&q->sched);

@@ -37,6 +37,8 @@ void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
 void dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f);
 /* Read the whole queue again: we may not know all of it. */
 void dlv_queue_reload(struct dlv_queue *q);
+/* The same, several times: a commit of unknown fate may happen late. */
+void dlv_queue_doubt(struct dlv_queue *q);
 /*
  * Seconds for which nothing may be given up untried: after a start and after
  * the clock was set forward.
