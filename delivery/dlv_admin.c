@@ -222,6 +222,8 @@ set_state(struct change *c, struct arena *a,
 	}
 	if (up.nset == 0)
 		return RC_OK;
+	if (!hold)
+		dlv_poison_forgive(c->d, item->message_id);
 	log_warn(c->d->log, hold ? "queue.hold" : "queue.release",
 	    KV("qid", item->message_id), KVU("entries", up.nset),
 	    KVU("uid", c->r->uid));

@@ -622,6 +622,67 @@ poison_is_set_aside_until_asked_for(void **state)
 	end(&t);
 }
 
+/*
+ * Also where nothing is left but a notice to be written, or to be given up; and
+ * the notice says what it would have said.
+ */
+static void
+poison_that_was_decided_is_told_when_asked_for(void **state)
+{
+	static const struct {
+		enum dlv_state state;
+		struct dlv_entry e;
+		bool release, notice;
+	} rows[] = {
+		{ DLV_DONE, { .action = DLV_FAILED }, false, true },
+		{ DLV_DONE, { .action = DLV_FAILED }, true, true },
+		{ DLV_HELD, { .waits = 1 }, false, false },
+		{ DLV_HELD, { .waits = 1 }, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_FD table = inflight_make();
+		struct store_queued *q;
+		struct test t;
+
+		assert_true(table >= 0);
+		begin(&t);
+		q = fake_store_add(&t.store, "a1", ANN);
+		q->state = rows[i].state;
+		q->expires_at = 5;
+		q->data = dlv_entry_put(&t.store.a, &rows[i].e);
+		die_with(&t, table, "a1");
+		die_with(&t, table, "a1");
+		dlv_queue_start(&t.d);
+		assert_true(becomes(&t, one_is_poison));
+		assert_int_equal(q->state, DLV_POISON);
+		assert_int_equal(t.store.updates, 1);
+		assert_int_equal(t.d.counts.poisoned, 1);
+		assert_int_equal(t.store.submits, 0);
+		if (rows[i].release) {
+			assert_int_equal(
+			    ask(&t, dlv_on_hold, "queue_id", STR("a1")), RC_OK);
+			asked(&t);
+			assert_int_equal(
+			    ask(&t, dlv_on_release, "queue_id", STR("a1")),
+			    RC_OK);
+		} else {
+			assert_int_equal(
+			    ask(&t, dlv_on_retry, "queue_id", STR("a1")),
+			    RC_OK);
+		}
+		asked(&t);
+		assert_true(becomes(&t, is_empty));
+		assert_int_equal(t.store.submits, rows[i].notice);
+		assert_int_equal(t.store.delivered, !rows[i].notice);
+		if (rows[i].notice && !rows[i].release)
+			assert_true(str_find(t.store.body, STR("because")) <
+				    t.store.body.n);
+		end(&t);
+	}
+}
+
 static void
 hold_it(struct store_client *s)
 {
@@ -712,6 +773,8 @@ main(void)
 		cmocka_unit_test(restored_mail_is_tried_when_released),
 		cmocka_unit_test(deleted_mail_is_gone),
 		cmocka_unit_test(poison_is_set_aside_until_asked_for),
+		cmocka_unit_test(
+		    poison_that_was_decided_is_told_when_asked_for),
 		cmocka_unit_test(held_at_the_last_moment_is_not_delivered),
 		cmocka_unit_test(a_change_builds_on_the_last_try),
 	};
