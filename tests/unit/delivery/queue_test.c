@@ -718,7 +718,7 @@ static void
 bounced_meanwhile(struct store_client *s)
 {
 	s->item[0].entries[0].state = DLV_DONE;
-	s->item[0].entries[0].next_at = INT64_MAX;
+	s->item[0].entries[0].next_at = now_unix() + 1000;
 }
 
 /* And what came of a try is not undone by an administrator. */
