@@ -53,6 +53,7 @@ struct dlv_queue {
 	struct dlv_fresh *fresh;   /* to be sent for the first time */
 	int64_t clocks_apart;      /* unix and monotonic, ms */
 	unsigned mute;             /* times in a row that remote said nothing */
+	uint64_t muted;            /* the last one, by dlv_sched_mark */
 	unsigned idle;             /* threads that wait */
 	_Atomic bool drain;        /* nothing new is begun */
 	_Atomic unsigned leaving;  /* they still wake somebody */
@@ -511,12 +512,18 @@ dlv_queue_sent(struct dlv_queue *q, struct dlv_send *s)
 	leave(q, true);
 }
 
-/* Remote said nothing: nobody else is sent to it for a moment. */
+/*
+ * Remote said nothing: nobody else is sent to it for a moment.  All that it was
+ * busy with when it died is one time.
+ */
 static void
-mute(struct dlv_queue *q)
+mute(struct dlv_queue *q, const struct dlv_job *j)
 {
 	int64_t ms = 250;
 
+	if (j->began < q->muted)
+		return;
+	q->muted = dlv_sched_mark(&q->sched);
 	for (unsigned i = 0; i < q->mute && ms < PAUSE_MAX_MS; i++)
 		ms *= 2;
 	q->mute++;
@@ -578,7 +585,7 @@ take_up(struct dlv_queue *q, struct dlv_send *s)
 	}
 	log_warn(&s->log, "send.unknown", KVC("rc", rc_name(s->rc)),
 	    KV("hop", s->hop));
-	mute(q);
+	mute(q, s->job);
 	dlv_sched_done(&q->sched, s->job, now_unix_ms());
 	settle(q, m, false);
 	give_away(q);

@@ -446,6 +446,7 @@ what_was_read_earlier_undoes_nothing(void **state)
 	to_a_hop(&t, "c1", 0);
 	dlv_queue_start(&t.d);
 	assert_true(becomes(&t, tried_twice));
+	assert_true(becomes(&t, is_loaded));
 	pthread_mutex_lock(&t.store.lock);
 	t.store.listed = asked_for_meanwhile;
 	pthread_mutex_unlock(&t.store.lock);
