@@ -100,6 +100,7 @@ struct change {
 	enum rc (*some)(struct change *c, struct arena *a,
 	    const struct store_queue_item *item, size_t from, size_t n);
 	uint64_t count; /* entries so far */
+	uint64_t since; /* dlv_queue_mark, when it began */
 };
 
 static enum rc
@@ -115,6 +116,8 @@ update(struct change *c, struct store_queue_update *up)
 	dlv_queue_poke(c->d->queue, up->message_id);
 	rc = store_queue_update(c->d->store, up, c->r->dl);
 	dlv_queue_poke(c->d->queue, up->message_id);
+	if (rc == RC_TEMP)
+		dlv_queue_doubt(c->d->queue);
 	return rc;
 }
 
@@ -140,6 +143,28 @@ go(struct change *c, struct store_queued *q)
 	conf_unref(&conf);
 }
 
+/*
+ * Who has just mended a hop does not want to wait until it would be tried by
+ * itself.  Once for each command: one that is still dead is not tried anew for
+ * every message of a long queue.
+ */
+static void
+reach(struct change *c, const struct store_queue_update *up)
+{
+	const struct conf *conf = dlv_conf(c->d);
+	struct str last = STR("");
+	AUTO_ARENA a = { 0 };
+
+	for (size_t i = 0; i < up->nset; i++) {
+		struct str hop = dlv_plan_hop(&a, conf, &up->set[i]);
+
+		if (hop.n > 0 && !str_eq(hop, last))
+			dlv_queue_revive(c->d->queue, hop, c->since);
+		last = hop;
+	}
+	conf_unref(&conf);
+}
+
 /* Everything that waits is due now. */
 static enum rc
 retry_some(struct change *c, struct arena *a,
@@ -151,6 +176,7 @@ retry_some(struct change *c, struct arena *a,
 		.set = set,
 		.nset = n,
 	};
+	enum rc rc;
 
 	for (size_t i = 0; i < n; i++) {
 		set[i] = item->entries[from + i];
@@ -161,7 +187,10 @@ retry_some(struct change *c, struct arena *a,
 	}
 	dlv_poison_forgive(c->d, item->message_id);
 	dlv_entry_expect(a, item, &up);
-	return update(c, &up);
+	rc = update(c, &up);
+	if (rc == RC_OK)
+		reach(c, &up);
+	return rc;
 }
 
 static enum rc
@@ -193,11 +222,15 @@ set_state(struct change *c, struct arena *a,
 	}
 	if (up.nset == 0)
 		return RC_OK;
+	if (!hold)
+		dlv_poison_forgive(c->d, item->message_id);
 	log_warn(c->d->log, hold ? "queue.hold" : "queue.release",
 	    KV("qid", item->message_id), KVU("entries", up.nset),
 	    KVU("uid", c->r->uid));
 	dlv_entry_expect(a, item, &up);
 	rc = update(c, &up);
+	if (rc == RC_OK && !hold)
+		reach(c, &up);
 	if (rc == RC_OK)
 		dlv_track_update(c->d, NULL, &up);
 	return rc;
@@ -322,6 +355,7 @@ change(struct change *c)
 
 	if (rc != RC_OK)
 		return rc;
+	c->since = dlv_queue_mark(c->d->queue);
 	if (id.n == 0 || str_eq(id, STR("all"))) {
 		rc = change_all(c);
 	} else {
@@ -337,23 +371,23 @@ change(struct change *c)
 enum rc
 dlv_on_retry(struct dlv *d, struct rpcd_req *r)
 {
-	return change(&(struct change){ d, r, retry_some, 0 });
+	return change(&(struct change){ .d = d, .r = r, .some = retry_some });
 }
 
 enum rc
 dlv_on_delete(struct dlv *d, struct rpcd_req *r)
 {
-	return change(&(struct change){ d, r, delete_some, 0 });
+	return change(&(struct change){ .d = d, .r = r, .some = delete_some });
 }
 
 enum rc
 dlv_on_hold(struct dlv *d, struct rpcd_req *r)
 {
-	return change(&(struct change){ d, r, hold_some, 0 });
+	return change(&(struct change){ .d = d, .r = r, .some = hold_some });
 }
 
 enum rc
 dlv_on_release(struct dlv *d, struct rpcd_req *r)
 {
-	return change(&(struct change){ d, r, release_some, 0 });
+	return change(&(struct change){ .d = d, .r = r, .some = release_some });
 }

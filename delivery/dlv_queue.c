@@ -22,6 +22,7 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_fresh.h"
+#include "delivery/dlv_reload.h"
 #include "delivery/dlv_retry.h"
 #include "delivery/dlv_sched.h"
 #include "delivery/dlv_send.h"
@@ -31,8 +32,7 @@
 #define PAGE         200u
 #define LIST_MS      10000
 #define READ_MS      10000
-#define RELOAD_MIN_S 1
-#define RELOAD_MAX_S 30
+#define RELOAD_S     1
 #define LOOK_MS      3000  /* the store gave no answer */
 #define PAUSE_MAX_MS 30000 /* remote gave no answer */
 #define WAIT_MAX_MS  30000
@@ -47,13 +47,13 @@ struct dlv_queue {
 	pthread_cond_t changed;
 	_Atomic bool stop;
 	bool loaded, loading;
-	int64_t reload_at; /* unix seconds, DLV_NEVER: not needed */
-	int64_t reload_wait;
+	struct dlv_reload reload;
 	struct dlv_sched sched;
 	struct dlv_send *outcomes; /* to be committed */
 	struct dlv_fresh *fresh;   /* to be sent for the first time */
 	int64_t clocks_apart;      /* unix and monotonic, ms */
 	unsigned mute;             /* times in a row that remote said nothing */
+	uint64_t muted;            /* the last one, by dlv_sched_mark */
 	unsigned idle;             /* threads that wait */
 	_Atomic bool drain;        /* nothing new is begun */
 	_Atomic unsigned leaving;  /* they still wake somebody */
@@ -111,19 +111,20 @@ dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f)
 	leave(q, true);
 }
 
-static void
-reload_in(struct dlv_queue *q, int64_t seconds)
-{
-	q->reload_at = MIN(q->reload_at, now_unix() + seconds);
-	pthread_cond_signal(&q->changed);
-}
-
 void
 dlv_queue_reload(struct dlv_queue *q)
 {
 	pthread_mutex_lock(&q->lock);
-	reload_in(q, RELOAD_MIN_S);
-	pthread_mutex_unlock(&q->lock);
+	dlv_reload_in(&q->reload, now_unix(), RELOAD_S);
+	leave(q, true);
+}
+
+void
+dlv_queue_doubt(struct dlv_queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	dlv_reload_doubt(&q->reload, now_unix());
+	leave(q, true);
 }
 
 enum rc
@@ -160,6 +161,28 @@ dlv_queue_why(
 	}
 	pthread_mutex_unlock(&q->lock);
 	return down ? RC_OK : RC_NOENT;
+}
+
+uint64_t
+dlv_queue_mark(struct dlv_queue *q)
+{
+	uint64_t mark;
+
+	pthread_mutex_lock(&q->lock);
+	mark = dlv_sched_mark(&q->sched);
+	pthread_mutex_unlock(&q->lock);
+	return mark;
+}
+
+void
+dlv_queue_revive(struct dlv_queue *q, struct str hop, uint64_t since)
+{
+	int64_t next;
+
+	pthread_mutex_lock(&q->lock);
+	next = dlv_sched_at(&q->sched);
+	dlv_sched_revive(&q->sched, hop, since);
+	leave(q, dlv_sched_at(&q->sched) < next);
 }
 
 void
@@ -211,29 +234,46 @@ note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
 	dlv_sched_end(&q->sched, m);
 }
 
+/*
+ * An item of a page that was asked for at `since`; with the lock.  What has
+ * happened meanwhile is newer: a message that somebody is busy with, or has
+ * read, is left alone, and one that is not known (any more) is read first.
+ */
 static void
-note_page(struct dlv_queue *q, struct store_queue_item *item, size_t n)
+note_item(struct dlv_queue *q, const struct conf *conf,
+    struct store_queue_item *item, uint64_t since)
+{
+	struct dlv_message *m = dlv_sched_find(&q->sched, item->message_id);
+
+	if (m == NULL) {
+		m = dlv_sched_add(&q->sched, item->message_id);
+		if (q->loaded) {
+			dlv_sched_look(&q->sched, m);
+			return;
+		}
+	}
+	if (m->looking || m->listed || m->here || m->running > 0 ||
+	    m->noted >= since)
+		return;
+	dlv_retry_clock(conf, item, now_unix(), dlv_queue_grace(q->d));
+	note(q, m, conf, item);
+}
+
+/* Others take their turns between two items. */
+static void
+note_page(struct dlv_queue *q, struct store_queue_item *item, size_t n,
+    uint64_t since)
 {
 	const struct conf *conf = dlv_conf(q->d);
 
-	pthread_mutex_lock(&q->lock);
 	for (size_t i = 0; i < n; i++) {
-		struct str id = item[i].message_id;
-		struct dlv_message *m;
-
-		if (id.n > DLV_QUEUE_ID_MAX)
+		if (item[i].message_id.n > DLV_QUEUE_ID_MAX)
 			continue;
-		m = dlv_sched_find(&q->sched, id);
-		if (m == NULL)
-			m = dlv_sched_add(&q->sched, id);
-		dlv_retry_clock(
-		    conf, &item[i], now_unix(), dlv_queue_grace(q->d));
-		/* Who is busy with it knows better. */
-		if (!m->looking && !m->listed && !m->here && m->running == 0)
-			note(q, m, conf, &item[i]);
+		pthread_mutex_lock(&q->lock);
+		note_item(q, conf, &item[i], since);
+		pthread_mutex_unlock(&q->lock);
 	}
 	pthread_cond_broadcast(&q->changed);
-	pthread_mutex_unlock(&q->lock);
 	conf_unref(&conf);
 }
 
@@ -246,13 +286,14 @@ load(struct dlv_queue *q)
 
 	do {
 		AUTO_ARENA a = { 0 };
+		uint64_t since = dlv_queue_mark(q);
 		struct store_queue_item *item;
 		enum rc rc = store_queue_list(q->d->store, &a, after, PAGE,
 		    deadline_in(LIST_MS), &item, &n);
 
 		if (rc != RC_OK)
 			return rc;
-		note_page(q, item, n);
+		note_page(q, item, n, since);
 		if (n > 0) {
 			after =
 			    str_sub(item[n - 1].message_id, 0, sizeof(last));
@@ -270,19 +311,18 @@ reload(struct dlv_queue *q)
 	int64_t began = now_unix_ms();
 	enum rc rc;
 
-	q->reload_at = DLV_NEVER;
+	dlv_reload_begin(&q->reload, began / 1000);
 	q->loading = true;
 	pthread_mutex_unlock(&q->lock);
 	rc = load(q);
 	pthread_mutex_lock(&q->lock);
 	q->loading = false;
-	if (rc != RC_OK) {
+	if (rc != RC_OK)
 		log_warn(q->d->log, "queue.load", KVC("rc", rc_name(rc)),
-		    KVI("again_s", q->reload_wait));
-		reload_in(q, q->reload_wait);
-		q->reload_wait = MIN(q->reload_wait * 2, RELOAD_MAX_S);
+		    KVI("again_s", q->reload.wait));
+	dlv_reload_end(&q->reload, now_unix(), rc == RC_OK);
+	if (rc != RC_OK)
 		return;
-	}
 	if (!q->loaded)
 		log_info(q->d->log, "queue.loaded",
 		    KVU("messages", HASH_COUNT(q->sched.by_id)),
@@ -291,7 +331,6 @@ reload(struct dlv_queue *q)
 		    KVU("poison", q->sched.sum.poison),
 		    KVI("ms", now_unix_ms() - began));
 	q->loaded = true;
-	q->reload_wait = RELOAD_MIN_S;
 }
 
 /* After a job or a look: what next?  With the lock.  True: it is to be read. */
@@ -473,12 +512,18 @@ dlv_queue_sent(struct dlv_queue *q, struct dlv_send *s)
 	leave(q, true);
 }
 
-/* Remote said nothing: nobody else is sent to it for a moment. */
+/*
+ * Remote said nothing: nobody else is sent to it for a moment.  All that it was
+ * busy with when it died is one time.
+ */
 static void
-mute(struct dlv_queue *q)
+mute(struct dlv_queue *q, const struct dlv_job *j)
 {
 	int64_t ms = 250;
 
+	if (j->began < q->muted)
+		return;
+	q->muted = dlv_sched_mark(&q->sched);
 	for (unsigned i = 0; i < q->mute && ms < PAUSE_MAX_MS; i++)
 		ms *= 2;
 	q->mute++;
@@ -498,7 +543,7 @@ note_place(struct dlv_queue *q, struct dlv_send *s)
 		dlv_sched_up(&q->sched, p);
 	} else {
 		dlv_send_why(s, &why);
-		dlv_sched_down(&q->sched, p,
+		dlv_sched_down(&q->sched, s->job,
 		    (now_unix() +
 			dlv_backoff(conf, p->fails + 1, dlv_random())) *
 			1000,
@@ -540,7 +585,7 @@ take_up(struct dlv_queue *q, struct dlv_send *s)
 	}
 	log_warn(&s->log, "send.unknown", KVC("rc", rc_name(s->rc)),
 	    KV("hop", s->hop));
-	mute(q);
+	mute(q, s->job);
 	dlv_sched_done(&q->sched, s->job, now_unix_ms());
 	settle(q, m, false);
 	give_away(q);
@@ -610,7 +655,7 @@ watch_clock(struct dlv_queue *q, int64_t now)
 	log_warn(q->d->log, "queue.clock", KVI("set_by_ms", by));
 	give_grace(q);
 	/* What it says of times is read anew. */
-	reload_in(q, 0);
+	dlv_reload_in(&q->reload, now / 1000, 0);
 }
 
 /* One thing to do, or a wait; with the lock. */
@@ -629,7 +674,7 @@ turn(struct dlv_queue *q)
 		wait_until(q, outcome_at, now);
 	} else if (q->fresh != NULL) {
 		begin_fresh(q, q->fresh);
-	} else if (!q->loading && q->reload_at <= now / 1000) {
+	} else if (!q->loading && dlv_reload_at(&q->reload) <= now / 1000) {
 		reload(q);
 	} else if ((m = dlv_sched_take_look(&q->sched)) != NULL) {
 		look(q, m);
@@ -639,10 +684,11 @@ turn(struct dlv_queue *q)
 		else
 			send_begin(q, j, NULL, NULL, NULL);
 	} else {
-		int64_t reload_at = q->reload_at == DLV_NEVER || q->loading
-					? DLV_NEVER
-					: q->reload_at * 1000;
+		int64_t reload_at = dlv_reload_at(&q->reload);
 
+		reload_at = reload_at == DLV_NEVER || q->loading
+				? DLV_NEVER
+				: reload_at * 1000;
 		wait_until(q, MIN(MIN(outcome_at, job_at), reload_at), now);
 	}
 }
@@ -671,7 +717,7 @@ dlv_queue_start(struct dlv *d)
 
 	d->queue = q; /* for the threads, too */
 	q->d = d;
-	q->reload_wait = RELOAD_MIN_S;
+	dlv_reload_init(&q->reload, now_unix());
 	q->clocks_apart = now_unix_ms() - now_ns() / 1000000;
 	give_grace(q);
 	dlv_sched_init(&q->sched);

@@ -37,6 +37,8 @@ void dlv_queue_poke(struct dlv_queue *q, struct str message_id);
 void dlv_queue_fresh(struct dlv_queue *q, struct dlv_fresh *f);
 /* Read the whole queue again: we may not know all of it. */
 void dlv_queue_reload(struct dlv_queue *q);
+/* The same, several times: a commit of unknown fate may happen late. */
+void dlv_queue_doubt(struct dlv_queue *q);
 /*
  * Seconds for which nothing may be given up untried: after a start and after
  * the clock was set forward.
@@ -48,6 +50,12 @@ int64_t dlv_queue_grace(const struct dlv *d);
  */
 MUST_CHECK enum rc dlv_queue_why(
     struct dlv_queue *q, struct arena *a, struct str hop, struct dlv_why *out);
+/*
+ * An administrator wants the place tried, however often nobody was reached
+ * there; but a try that began after dlv_queue_mark gave `since` is believed.
+ */
+uint64_t dlv_queue_mark(struct dlv_queue *q);
+void dlv_queue_revive(struct dlv_queue *q, struct str hop, uint64_t since);
 /* RC_TEMP when n more entries do not fit. */
 MUST_CHECK enum rc dlv_queue_room(struct dlv_queue *q, uint64_t max, size_t n);
 

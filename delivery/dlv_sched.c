@@ -3,6 +3,10 @@
  * before it was last served: of all places that have something due, the one
  * that waited longest is next, whatever the length of its line.  A place at
  * its limit has the key "never" until one of its jobs ends.
+ *
+ * When a server goes away, all jobs that are there fail, some at once and some
+ * after a long silence.  Counted one by one, the seven tries of one moment put
+ * off a place as seven failed probes do: for an hour, by an outage of seconds.
  */
 #include <string.h>
 #include <utlist.h>
@@ -187,6 +191,7 @@ dlv_sched_begin(
     struct dlv_sched *s, struct dlv_message *m, const struct dlv_numbers *sum)
 {
 	set_numbers(s, m, sum);
+	m->noted = s->events;
 	for (struct dlv_job *j = m->jobs; j != NULL; j = j->next)
 		j->wanted = false;
 }
@@ -247,6 +252,7 @@ claim(struct dlv_sched *s, struct dlv_job *j, int64_t now)
 	j->running = true;
 	j->blocked = false;
 	j->pokes = j->m->pokes;
+	j->began = s->events;
 	p->running++;
 	p->turn = now;
 	if (is_house(p)) {
@@ -408,11 +414,20 @@ dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p)
 }
 
 void
-dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
+dlv_sched_down(struct dlv_sched *s, const struct dlv_job *j, int64_t until,
     const struct dlv_why *why)
 {
-	p->fails++;
-	p->down_until = until;
+	struct dlv_place *p = j->place;
+
+	assert(j->running);
+	if (j->began >= p->learned) {
+		p->learned = ++s->events;
+		p->marked = j->began;
+		p->fails++;
+		p->down_until = until;
+	}
+	if (p->fails == 0)
+		return;
 	arena_reset(&p->a);
 	p->why = *why;
 	p->why.host = str_dup(&p->a, why->host);
@@ -424,9 +439,26 @@ dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
 void
 dlv_sched_up(struct dlv_sched *s, struct dlv_place *p)
 {
+	p->learned = ++s->events;
 	p->fails = 0;
 	p->down_until = 0;
 	place_key(s, p);
+}
+
+uint64_t
+dlv_sched_mark(struct dlv_sched *s)
+{
+	return ++s->events;
+}
+
+void
+dlv_sched_revive(struct dlv_sched *s, struct str hop, uint64_t since)
+{
+	struct dlv_place *p;
+
+	HASH_FIND(hh, s->by_hop, hop.p, hop.n, p);
+	if (p != NULL && p->fails > 0 && p->marked < since)
+		dlv_sched_up(s, p);
 }
 
 const struct dlv_why *

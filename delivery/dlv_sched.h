@@ -5,7 +5,9 @@
  * house: mailboxes, groups, notices, expiry.  A message has a job for each of
  * its places, a place has a heap of jobs by due time.  Places take turns; each
  * has a limit of jobs that run at a time, and one that could not be reached is
- * left alone for a while, then probed with a single job.
+ * left alone for a while, then probed with a single job.  Many jobs that fail
+ * together are one failure: a job tells nothing of a place of which something
+ * was learned after that job had begun.
  *
  * While the job of this house runs for a message, none of its others does, and
  * the other way round: it decides about all entries (expiry).
@@ -45,7 +47,9 @@ struct dlv_place {
 	struct dlv_node node; /* when it has something to do */
 	struct dlv_heap jobs; /* those that wait */
 	unsigned running;
-	unsigned fails; /* times in a row that nobody was reached */
+	unsigned fails;   /* times in a row that nobody was reached */
+	uint64_t learned; /* when, by dlv_sched.events */
+	uint64_t marked;  /* when the try began that marked it down */
 	int64_t down_until, turn;
 	struct dlv_why why; /* while fails > 0 */
 	struct arena a;     /* of why */
@@ -59,6 +63,7 @@ struct dlv_job {
 	struct dlv_message *m;
 	struct dlv_place *place;
 	struct dlv_job *next; /* of the message */
+	uint64_t began;       /* when it was claimed, by dlv_sched.events */
 	uint16_t pokes;       /* of the message, when it was claimed */
 	bool running, wanted;
 	bool blocked; /* due, and put off by another job of the message */
@@ -69,6 +74,7 @@ struct dlv_message {
 	struct dlv_job *jobs;
 	struct dlv_message *prev, *next; /* in `looks` */
 	UT_hash_handle hh;
+	uint64_t noted;   /* dlv_sched_begin was called, by dlv_sched.events */
 	uint32_t running; /* jobs for other places */
 	bool here;        /* the job of this house runs */
 	bool listed;      /* in `looks` */
@@ -90,6 +96,7 @@ struct dlv_sched {
 	struct dlv_heap places; /* but the house */
 	unsigned running;       /* jobs for other places */
 	bool house_turn;
+	uint64_t events; /* a clock that nobody sets */
 	struct dlv_numbers sum;
 };
 
@@ -138,11 +145,24 @@ void dlv_sched_done(struct dlv_sched *s, struct dlv_job *j, int64_t now);
 void dlv_sched_resume(struct dlv_sched *s, struct dlv_message *m, int64_t now);
 /* The time of one of its jobs was set. */
 void dlv_sched_poke_place(struct dlv_sched *s, struct dlv_place *p);
-/* Nobody was reached there: leave it alone until then; or it was. */
-void dlv_sched_down(struct dlv_sched *s, struct dlv_place *p, int64_t until,
+/*
+ * This job, which still runs, reached nobody at its place: leave that alone
+ * until then, unless something newer is known; or it reached somebody.
+ */
+void dlv_sched_down(struct dlv_sched *s, const struct dlv_job *j, int64_t until,
     const struct dlv_why *why);
+void dlv_sched_up(struct dlv_sched *s, struct dlv_place *p);
+/*
+ * A moment, to compare with: tries that begin and messages that are noted from
+ * now on are later.
+ */
+uint64_t dlv_sched_mark(struct dlv_sched *s);
+/*
+ * Somebody wants that place tried: it is no longer down, unless by a try that
+ * began after the moment `since`.
+ */
+void dlv_sched_revive(struct dlv_sched *s, struct str hop, uint64_t since);
 /* What is known of a place that is down, or NULL. */
 const struct dlv_why *dlv_sched_why(const struct dlv_sched *s, struct str hop);
-void dlv_sched_up(struct dlv_sched *s, struct dlv_place *p);
 
 #endif

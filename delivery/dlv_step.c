@@ -85,10 +85,28 @@ try_here(struct dlv *d, struct arena *a, const struct log *log,
 	return rc;
 }
 
-/* What the process died with, twice, waits for an administrator. */
+/*
+ * What would be worked on without being asked for: tries, notices, and what is
+ * to be given up.  What is held longer than that stays held.
+ */
+static bool
+is_pending(const struct store_queued *q, int64_t now)
+{
+	struct dlv_entry e;
+
+	if (q->state == DLV_READY || q->state == DLV_DONE)
+		return true;
+	return q->expires_at <= now && dlv_entry_get(q->data, &e) == RC_OK &&
+	       dlv_retry_expires(q, &e);
+}
+
+/*
+ * What the process died with, twice, waits for an administrator.  What a notice
+ * has to say stays in the entry: the action in its data, and the reason.
+ */
 static enum rc
 set_aside(struct dlv *d, struct arena *a, const struct log *log,
-    const struct store_queue_item *item)
+    const struct store_queue_item *item, int64_t now)
 {
 	struct store_queued *set =
 	    arena_calloc(a, item->nentries + 1, sizeof(*set));
@@ -104,12 +122,16 @@ set_aside(struct dlv *d, struct arena *a, const struct log *log,
 		struct store_queued *q = &set[up.nset];
 
 		*q = item->entries[i];
-		if (q->state != DLV_READY)
+		if (!is_pending(q, now))
 			continue;
+		if (q->state != DLV_DONE)
+			q->reason =
+			    STR("was being delivered when the process died");
 		q->state = DLV_POISON;
-		q->reason = STR("was being delivered when the process died");
 		up.nset++;
 	}
+	if (up.nset == 0)
+		return RC_NOENT;
 	/* Said again by the next step if it could not be stored. */
 	log_error(
 	    log, "poison", KV("from", item->from), KVU("entries", up.nset));
@@ -132,7 +154,7 @@ try_safely(struct dlv *d, struct arena *a, const struct log *log,
 
 	dlv_poison_item(&work, item->message_id);
 	if (dlv_poison_begin(d, &work) != RC_OK)
-		return set_aside(d, a, log, item);
+		return set_aside(d, a, log, item, now);
 	rc = try_here(d, a, log, item, now);
 	if (rc == RC_NOENT)
 		rc = dlv_notice(d, a, log, item, now);

@@ -74,7 +74,7 @@ on_commit(void *arg, enum rc rc, const struct store_submitted *out)
 		/* Whether it happened is not known: never a permanent no. */
 		c->deferred++;
 		if (j->queued > 0)
-			dlv_queue_reload(j->d->queue);
+			dlv_queue_doubt(j->d->queue);
 		log_warn(&j->log, "submit.store", KVC("rc", rc_name(rc)),
 		    KV("from", j->from), KV("to", j->first));
 		rc = RC_TEMP;
@@ -217,6 +217,8 @@ dlv_submit_own(struct dlv *d, const struct log *log, const struct dlv_submit *m)
 		dlv_track_notice(d, &p, m, scan.message_id, out.message_id);
 	if (rc == RC_OK && p.nqueue > 0)
 		dlv_queue_poke(d->queue, out.message_id);
+	else if (rc == RC_TEMP && p.nqueue > 0)
+		dlv_queue_doubt(d->queue);
 	if (rc == RC_OK)
 		log_info(log, "notice.submit", KV("as", out.message_id),
 		    KV("to", m->to[0].address), KVU("delivered", p.nto),

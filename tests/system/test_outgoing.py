@@ -285,6 +285,31 @@ def test_a_dead_destination_does_not_hold_up_others(tmp_path, sink):
             g.close()
 
 
+def test_a_mended_destination_is_tried_when_asked_for(tmp_path, sink):
+    """By itself it would be tried an hour later, and so would the second."""
+    g = outgoing(tmp_path, sink, queue_retry_min_s=3600,
+                 queue_retry_max_s=3600)
+    try:
+        g.start()
+        sink.stop_listening()
+        first, second = unique("first"), unique("second")
+        submit(g, "joe@example.net", first)
+        wait_until(lambda: [e["attempts"] for m in queue(g)
+                            for e in m["entries"]] == [1], "a try")
+        qid = submit(g, "joe@example.net", second)
+        sink.listen_again()
+        time.sleep(0.5)
+        assert sink.messages == []
+        g.cli("queue", "retry", qid)
+        m, = sink.wait(1)
+        assert second.encode() in m.data
+        g.cli("queue", "retry", "all")
+        emptied(g)
+        assert len(sink.messages) == 2
+    finally:
+        g.close()
+
+
 def test_bounces_of_bounces_are_the_postmasters(tmp_path, sink):
     """From nobody to somebody elsewhere who is refused."""
     sink.on("rcpt", "550 5.1.1 no")

@@ -179,6 +179,8 @@ store_queue_list(struct store_client *s, struct arena *a,
     struct str after_message_id, size_t max, struct deadline dl,
     struct store_queue_item **out, size_t *out_n)
 {
+	void (*listed)(struct store_client *);
+
 	(void)dl;
 	assert_true(max > 0);
 	if (s->answer != RC_OK)
@@ -193,7 +195,11 @@ store_queue_list(struct store_client *s, struct arena *a,
 		copy_out(a, &s->item[i], *out);
 		*out_n = 1;
 	}
+	listed = s->listed;
+	s->listed = NULL;
 	pthread_mutex_unlock(&s->lock);
+	if (listed != NULL)
+		listed(s);
 	return RC_OK;
 }
 

@@ -22,6 +22,8 @@ struct store_client {
 	_Atomic unsigned updates, delivered; /* by updates */
 	/* Somebody is faster: called once, before the next update. */
 	void (*before)(struct store_client *s);
+	/* Or before a page that was read arrives; without the lock. */
+	void (*listed)(struct store_client *s);
 	struct str last_account;
 
 	struct str queued_body; /* of every queued message */

@@ -2,6 +2,7 @@ if HAVE_CMOCKA
 delivery_tests = \
 	%D%/people_test \
 	%D%/queue_test \
+	%D%/reload_test \
 	%D%/retry_test \
 	%D%/route_test \
 	%D%/sched_test \
@@ -18,6 +19,8 @@ delivery_libs = libdelivery.a libtrkclient.a libmail.a libconf.a $(LIB_LIBS) \
 %C%_people_test_LDADD = $(delivery_libs)
 %C%_queue_test_SOURCES = %D%/queue_test.c $(delivery_fakes) $(delivery_store)
 %C%_queue_test_LDADD = $(delivery_libs)
+%C%_reload_test_SOURCES = %D%/reload_test.c $(delivery_fakes)
+%C%_reload_test_LDADD = $(delivery_libs)
 %C%_retry_test_SOURCES = %D%/retry_test.c $(delivery_fakes)
 %C%_retry_test_LDADD = $(delivery_libs)
 %C%_route_test_SOURCES = %D%/route_test.c $(delivery_fakes)

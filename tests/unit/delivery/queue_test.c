@@ -13,6 +13,7 @@ struct test {
 	struct dir_client dir;
 	struct rem_client rem;
 	struct rpcd_req r;
+	_Atomic bool noted; /* a page that was read */
 };
 
 static void
@@ -317,6 +318,196 @@ held_mail_goes_out_when_asked_for(void **state)
 	end(&t);
 }
 
+static bool
+no_try_runs(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.loaded && sum.sending == 0 && t->store.updates > 0;
+}
+
+static bool
+tried_twice(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 2;
+}
+
+/* The next try of its own would be in a minute. */
+static void
+a_hop_that_is_down_is_tried_when_asked_for(void **state)
+{
+	static const struct {
+		enum rc (*op[2])(struct dlv *, struct rpcd_req *);
+	} rows[] = {
+		{ { dlv_on_retry, NULL } },
+		{ { dlv_on_hold, dlv_on_release } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct store_queued *q;
+		struct test t;
+
+		begin(&t);
+		q = fake_store_add(&t.store, "a1", "");
+		q->kind = DIR_ELSEWHERE;
+		q->rcpt = STR("down@dead.example");
+		/* The hop is known as long as somebody wants to go there. */
+		*fake_store_add(&t.store, "b1", "") = *q;
+		t.store.item[1].entries[0].next_at = now_unix() + 1000;
+		dlv_queue_start(&t.d);
+		assert_true(becomes(&t, no_try_runs));
+		assert_int_equal(fake_rem_count(&t.rem), 1);
+		for (size_t k = 0; k < 2 && rows[i].op[k] != NULL; k++) {
+			assert_int_equal(
+			    ask(&t, rows[i].op[k], "queue_id", STR("a1")),
+			    RC_OK);
+			asked(&t);
+		}
+		assert_true(becomes(&t, tried_twice));
+		end(&t);
+	}
+}
+
+static struct test *
+test_of(struct store_client *s)
+{
+	return (
+	    struct test *)(void *)((char *)s - offsetof(struct test, store));
+}
+
+static struct store_queued *
+to_a_hop(struct test *t, const char *id, int64_t next_at)
+{
+	struct store_queued *q = fake_store_add(&t->store, id, "");
+
+	q->kind = DIR_ELSEWHERE;
+	q->rcpt = STR("ok@example.net");
+	q->next_at = next_at;
+	return q;
+}
+
+static bool
+one_of_four_is_held(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.held == 1 && sum.ready == 3;
+}
+
+/* It asks for the next page. */
+static void
+noted(struct store_client *s)
+{
+	test_of(s)->noted = true;
+}
+
+static bool
+is_noted(struct test *t)
+{
+	return t->noted;
+}
+
+/* An administrator wants a1 tried now, and the queue has seen that. */
+static void
+asked_for_meanwhile(struct store_client *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->item[0].entries[0].next_at = 0;
+	s->item[0].entries[1].state = DLV_HELD;
+	s->listed = noted;
+	pthread_mutex_unlock(&s->lock);
+	dlv_queue_poke(test_of(s)->d.queue, STR("a1"));
+	assert_true(becomes(test_of(s), one_of_four_is_held));
+}
+
+static bool
+tried_thrice(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 3;
+}
+
+/* The hop has no room for a third try when the page was read. */
+static void
+what_was_read_earlier_undoes_nothing(void **state)
+{
+	struct store_queued *q;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.silent = true;
+	q = to_a_hop(&t, "a1", now_unix() + 1000);
+	q[1] = q[0];
+	q[1].id = t.store.item[0].nentries = 2;
+	to_a_hop(&t, "b1", 0);
+	to_a_hop(&t, "c1", 0);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, tried_twice));
+	assert_true(becomes(&t, is_loaded));
+	pthread_mutex_lock(&t.store.lock);
+	t.store.listed = asked_for_meanwhile;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_reload(t.d.queue);
+	assert_true(becomes(&t, is_noted));
+	fake_rem_answer(&t.rem, 0, RC_OK);
+	assert_true(becomes(&t, tried_thrice));
+	fake_rem_answer(&t.rem, 1, RC_OK);
+	fake_rem_answer(&t.rem, 2, RC_OK);
+	end(&t);
+}
+
+static bool
+knows_nothing(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.messages == 0;
+}
+
+static void
+gone_meanwhile(struct store_client *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->item[0].nentries = 0;
+	pthread_mutex_unlock(&s->lock);
+	dlv_queue_poke(test_of(s)->d.queue, STR("a1"));
+	assert_true(becomes(test_of(s), knows_nothing));
+	pthread_mutex_lock(&s->lock);
+	fake_store_add(s, "b1", ANN)->state = DLV_HELD;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static bool
+only_one_is_held(struct test *t)
+{
+	struct dlv_queue_sum sum;
+
+	dlv_queue_sum(t->d.queue, &sum);
+	return sum.messages == 1 && sum.held == 1;
+}
+
+static void
+what_was_read_earlier_does_not_come_back(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	to_a_hop(&t, "a1", now_unix() + 1000);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, is_loaded));
+	pthread_mutex_lock(&t.store.lock);
+	t.store.listed = gone_meanwhile;
+	pthread_mutex_unlock(&t.store.lock);
+	dlv_queue_reload(t.d.queue);
+	assert_true(becomes(&t, only_one_is_held));
+	end(&t);
+}
+
 /*
  * A backup that was restored much later: what is released is tried, though
  * its time was over, and what was done before is not done again.
@@ -432,6 +623,67 @@ poison_is_set_aside_until_asked_for(void **state)
 	end(&t);
 }
 
+/*
+ * Also where nothing is left but a notice to be written, or to be given up; and
+ * the notice says what it would have said.
+ */
+static void
+poison_that_was_decided_is_told_when_asked_for(void **state)
+{
+	static const struct {
+		enum dlv_state state;
+		struct dlv_entry e;
+		bool release, notice;
+	} rows[] = {
+		{ DLV_DONE, { .action = DLV_FAILED }, false, true },
+		{ DLV_DONE, { .action = DLV_FAILED }, true, true },
+		{ DLV_HELD, { .waits = 1 }, false, false },
+		{ DLV_HELD, { .waits = 1 }, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_FD table = inflight_make();
+		struct store_queued *q;
+		struct test t;
+
+		assert_true(table >= 0);
+		begin(&t);
+		q = fake_store_add(&t.store, "a1", ANN);
+		q->state = rows[i].state;
+		q->expires_at = 5;
+		q->data = dlv_entry_put(&t.store.a, &rows[i].e);
+		die_with(&t, table, "a1");
+		die_with(&t, table, "a1");
+		dlv_queue_start(&t.d);
+		assert_true(becomes(&t, one_is_poison));
+		assert_int_equal(q->state, DLV_POISON);
+		assert_int_equal(t.store.updates, 1);
+		assert_int_equal(t.d.counts.poisoned, 1);
+		assert_int_equal(t.store.submits, 0);
+		if (rows[i].release) {
+			assert_int_equal(
+			    ask(&t, dlv_on_hold, "queue_id", STR("a1")), RC_OK);
+			asked(&t);
+			assert_int_equal(
+			    ask(&t, dlv_on_release, "queue_id", STR("a1")),
+			    RC_OK);
+		} else {
+			assert_int_equal(
+			    ask(&t, dlv_on_retry, "queue_id", STR("a1")),
+			    RC_OK);
+		}
+		asked(&t);
+		assert_true(becomes(&t, is_empty));
+		assert_int_equal(t.store.submits, rows[i].notice);
+		assert_int_equal(t.store.delivered, !rows[i].notice);
+		if (rows[i].notice && !rows[i].release)
+			assert_true(str_find(t.store.body, STR("because")) <
+				    t.store.body.n);
+		end(&t);
+	}
+}
+
 static void
 hold_it(struct store_client *s)
 {
@@ -467,7 +719,7 @@ static void
 bounced_meanwhile(struct store_client *s)
 {
 	s->item[0].entries[0].state = DLV_DONE;
-	s->item[0].entries[0].next_at = INT64_MAX;
+	s->item[0].entries[0].next_at = now_unix() + 1000;
 }
 
 /* And what came of a try is not undone by an administrator. */
@@ -516,9 +768,14 @@ main(void)
 		cmocka_unit_test(queue_is_listed_in_pages),
 		cmocka_unit_test(one_message_is_shown),
 		cmocka_unit_test(held_mail_goes_out_when_asked_for),
+		cmocka_unit_test(a_hop_that_is_down_is_tried_when_asked_for),
+		cmocka_unit_test(what_was_read_earlier_undoes_nothing),
+		cmocka_unit_test(what_was_read_earlier_does_not_come_back),
 		cmocka_unit_test(restored_mail_is_tried_when_released),
 		cmocka_unit_test(deleted_mail_is_gone),
 		cmocka_unit_test(poison_is_set_aside_until_asked_for),
+		cmocka_unit_test(
+		    poison_that_was_decided_is_told_when_asked_for),
 		cmocka_unit_test(held_at_the_last_moment_is_not_delivered),
 		cmocka_unit_test(a_change_builds_on_the_last_try),
 	};

@@ -84,7 +84,7 @@ a_place_that_is_down_is_probed(void **state)
 	message(&s, "a2", "mx:a", 11);
 	message(&s, "a3", "mx:a", 12);
 	j = dlv_sched_next(&s, 10, &at);
-	dlv_sched_down(&s, j->place, 1000, &why);
+	dlv_sched_down(&s, j, 1000, &why);
 	dlv_sched_done(&s, j, 11);
 	assert_null(dlv_sched_next(&s, 999, &at));
 	assert_int_equal(at, 1000);
@@ -93,6 +93,109 @@ a_place_that_is_down_is_probed(void **state)
 	check_next(&s, 1001, NULL); /* one probe at a time */
 	dlv_sched_up(&s, j->place);
 	check_next(&s, 1002, "a3");
+	dlv_sched_free(&s);
+}
+
+static const struct dlv_why later = { .reply = STR_INIT("timeout") };
+
+/* Three tries are under way when a server goes away. */
+static void
+what_fails_together_is_one_failure(void **state)
+{
+	struct dlv_job *j[3], *probe;
+	struct dlv_sched s;
+	struct dlv_place *p;
+	int64_t at;
+
+	(void)state;
+	begin(&s);
+	s.limit = 3;
+	message(&s, "a1", "mx:a", 10);
+	message(&s, "a2", "mx:a", 10);
+	message(&s, "a3", "mx:a", 10);
+	message(&s, "a4", "mx:a", 20);
+	for (size_t i = 0; i < COUNT(j); i++)
+		j[i] = dlv_sched_next(&s, 10, &at);
+	p = j[0]->place;
+	dlv_sched_down(&s, j[0], 1000, &why);
+	dlv_sched_done(&s, j[0], 11);
+	dlv_sched_down(&s, j[1], 2000, &later); /* while it is down */
+	dlv_sched_done(&s, j[1], 12);
+	assert_int_equal(p->fails, 1);
+	assert_int_equal(p->down_until, 1000);
+	CHECK_STR(dlv_sched_why(&s, STR("mx:a"))->reply, later.reply);
+	check_next(&s, 1500, NULL);
+	dlv_sched_down(&s, j[2], 3000, &why); /* after a long silence */
+	dlv_sched_done(&s, j[2], 1501);
+	assert_int_equal(p->fails, 1);
+	probe = dlv_sched_next(&s, 1502, &at);
+	assert_non_null(probe);
+	dlv_sched_down(&s, probe, 4000, &why);
+	assert_int_equal(p->fails, 2);
+	assert_int_equal(p->down_until, 4000);
+	dlv_sched_free(&s);
+}
+
+/* It says what was, not what is. */
+static void
+a_late_failure_does_not_undo_a_success(void **state)
+{
+	struct dlv_job *slow, *quick, *next;
+	struct dlv_sched s;
+	int64_t at;
+
+	(void)state;
+	begin(&s);
+	message(&s, "a1", "mx:a", 10);
+	message(&s, "a2", "mx:a", 10);
+	message(&s, "a3", "mx:a", 10);
+	slow = dlv_sched_next(&s, 10, &at);
+	quick = dlv_sched_next(&s, 10, &at);
+	dlv_sched_up(&s, quick->place);
+	dlv_sched_done(&s, quick, 11);
+	next = dlv_sched_next(&s, 12, &at);
+	dlv_sched_down(&s, slow, 1000, &why);
+	dlv_sched_done(&s, slow, 13);
+	assert_int_equal(next->place->fails, 0);
+	assert_null(dlv_sched_why(&s, STR("mx:a")));
+	dlv_sched_down(&s, next, 1000, &why); /* began behind the success */
+	assert_int_equal(next->place->fails, 1);
+	dlv_sched_free(&s);
+}
+
+/* By an administrator; what fails after the command is down again. */
+static void
+a_place_is_revived_once_for_each_command(void **state)
+{
+	struct dlv_job *before, *after;
+	struct dlv_sched s;
+	struct dlv_place *p;
+	uint64_t mark;
+	int64_t at;
+
+	(void)state;
+	begin(&s);
+	message(&s, "a1", "mx:a", 10);
+	message(&s, "a2", "mx:a", 11);
+	message(&s, "a3", "mx:a", 12);
+	before = dlv_sched_next(&s, 10, &at);
+	p = before->place;
+	mark = dlv_sched_mark(&s);
+	dlv_sched_down(&s, before, 1000, &why);
+	dlv_sched_revive(&s, STR("mx:other"), mark);
+	assert_int_equal(p->fails, 1);
+	dlv_sched_revive(&s, STR("mx:a"), mark);
+	assert_int_equal(p->fails, 0);
+	after = dlv_sched_next(&s, 20, &at);
+	assert_non_null(after);
+	dlv_sched_down(&s, after, 1000, &why);
+	dlv_sched_done(&s, after, 20);
+	dlv_sched_revive(&s, STR("mx:a"), mark);
+	assert_int_equal(p->fails, 1);
+	dlv_sched_done(&s, before, 20);
+	check_next(&s, 30, NULL);
+	dlv_sched_revive(&s, STR("mx:a"), dlv_sched_mark(&s));
+	check_next(&s, 30, "a3");
 	dlv_sched_free(&s);
 }
 
@@ -164,8 +267,7 @@ a_clock_set_back_puts_nothing_off(void **state)
 	message(&s, "c1", "mx:c", t);
 	check_next(&s, t, "a1"); /* a place that was just served */
 	j = dlv_sched_next(&s, t, &at);
-	dlv_sched_down(
-	    &s, j->place, t + 80000, &why); /* and one that is down */
+	dlv_sched_down(&s, j, t + 80000, &why); /* and one that is down */
 	dlv_sched_done(&s, j, t);
 	dlv_sched_want(&s, j->m, STR("mx:c"), t);
 	s.pause_until = t + 10000;
@@ -286,6 +388,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_take_turns_within_limits),
 		cmocka_unit_test(a_place_that_is_down_is_probed),
+		cmocka_unit_test(what_fails_together_is_one_failure),
+		cmocka_unit_test(a_late_failure_does_not_undo_a_success),
+		cmocka_unit_test(a_place_is_revived_once_for_each_command),
 		cmocka_unit_test(the_house_and_others_exclude_each_other),
 		cmocka_unit_test(pauses_hold_all_but_the_house),
 		cmocka_unit_test(a_clock_set_back_puts_nothing_off),

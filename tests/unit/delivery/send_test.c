@@ -573,6 +573,39 @@ no_answer_asks_again_under_the_same_id(void **state)
 	end(&t);
 }
 
+static bool
+eight_sent(struct test *t)
+{
+	return fake_rem_count(&t->rem) == 8;
+}
+
+/* Counted one by one, these would be a pause of half a minute. */
+static void
+a_death_of_remote_is_one_pause(void **state)
+{
+	static const char *const to[] = { "ok@a.example", "ok@b.example",
+		"ok@c.example", "ok@d.example", "ok@e.example", "ok@f.example",
+		"ok@g.example", "ok@h.example" };
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	t.rem.silent = true;
+	message(&t, "a1", to[0], NULL);
+	for (size_t i = 1; i < COUNT(to); i++)
+		another(&t, to[i]);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, eight_sent));
+	pthread_mutex_lock(&t.rem.lock);
+	t.rem.silent = false;
+	pthread_mutex_unlock(&t.rem.lock);
+	for (size_t i = 0; i < COUNT(to); i++)
+		fake_rem_answer(&t.rem, i, RC_TEMP);
+	assert_true(becomes(&t, nothing_left));
+	assert_int_equal(t.rem.nsent, 2 * COUNT(to));
+	end(&t);
+}
+
 /* The other domain's mail flows; the dead one's second message waits. */
 static void
 a_dead_place_holds_up_nobody_else(void **state)
@@ -854,6 +887,7 @@ main(void)
 		cmocka_unit_test(what_is_too_old_at_a_start_is_tried_first),
 		cmocka_unit_test(the_sender_is_told_once_that_it_is_late),
 		cmocka_unit_test(no_answer_asks_again_under_the_same_id),
+		cmocka_unit_test(a_death_of_remote_is_one_pause),
 		cmocka_unit_test(a_dead_place_holds_up_nobody_else),
 		cmocka_unit_test(held_while_on_its_way_stays_held),
 		cmocka_unit_test(held_at_the_last_moment_stays_held),
