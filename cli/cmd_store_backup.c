@@ -5,6 +5,8 @@
  * store only keeps its files in place meanwhile, so it needs no right to
  * write elsewhere.
  */
+#include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -179,6 +181,31 @@ say_restored(struct cli *c, const struct restore_done *d)
 		    (unsigned long long)d->held);
 }
 
+/*
+ * A new data_dir that root has just made is to be the store's, and so what is
+ * restored into it; the top folder alone would become so at the next start.
+ */
+static enum cli_exit
+give_to_store(struct cli *c)
+{
+	const char *dir = c->conf->data_dir, *name = c->conf->user;
+	const struct passwd *pw;
+	AUTO_ARENA a = { 0 };
+	struct stat st;
+
+	if (geteuid() != 0 || stat(dir, &st) != 0 || st.st_uid != 0)
+		return CLI_GOOD;
+	if (name[0] == '\0')
+		name = str_fmt(&a, "%sstore", c->conf->user_prefix).p;
+	pw = getpwnam(name);
+	if (pw == NULL)
+		return store_cmd_fail(
+		    c, "the store's user is missing:", name, ENOENT);
+	if (pw->pw_uid != 0 && chown(dir, pw->pw_uid, pw->pw_gid) != 0)
+		return store_cmd_fail(c, "cannot give away", dir, errno);
+	return CLI_GOOD;
+}
+
 /* The master key is read and the backup copied as root, if we are; the rest
  * is the store's own work. */
 enum cli_exit
@@ -206,6 +233,8 @@ store_cmd_restore(struct cli *c)
 
 	if (status == CLI_GOOD)
 		status = store_cmd_read_key(c, key);
+	if (status == CLI_GOOD)
+		status = give_to_store(c);
 	if (status != CLI_GOOD)
 		return status;
 	r.dir = j.dir;

@@ -9,6 +9,9 @@ tell(struct gw_smtp *s, struct trk_event *e)
 {
 	e->sid = netd_sid(s->c);
 	e->client_ip = netd_peer_ip(s->c);
+	/* A UNIX socket: nobody's address, and yet no notice of ours. */
+	if (e->client_ip.n == 0)
+		e->client_ip = STR("local");
 	if (!s->tracked) {
 		struct tls_info tls = { 0 };
 		struct trk_event first = {

@@ -151,7 +151,11 @@ prepare_dir(struct local *l)
 	}
 	(void)snprintf(path, sizeof(path), "%s/lock", l->dir);
 	l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (l->lock_fd < 0 || flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+	if (l->lock_fd < 0) {
+		log_error(&l->log, "store.lock", KVC("path", path), KVE(errno));
+		return RC_TEMP;
+	}
+	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {
 		log_error(&l->log, "store.lock", KVC("path", path),
 		    KVC("why", "another process has this store open"),
 		    KVE(errno));

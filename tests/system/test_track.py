@@ -225,6 +225,23 @@ def test_what_an_administrator_does(tmp_path):
             gp.close()
 
 
+def test_mail_over_a_socket_of_this_machine_is_received(fresh):
+    """And no notice of ours, which has no client either."""
+    gp = fresh
+    mid = "<%d.socket@client.test>" % time.monotonic_ns()
+    with gp.lmtp(True) as c:
+        _, replies = c.lmtp("s@client.test", [at("ann")], message(
+            "s@client.test", at("ann"), unique("socket")).replace(
+                b"Message-ID: ", b"Message-ID: " + mid.encode() + b"\nX: "))
+    assert [r.code for r in replies] == [250]
+    (m,) = when_known(gp, "deliver", "--message-id", mid)
+    accept = [e for e in m["events"] if e["event"] == "accept"]
+    assert [e["client"] for e in accept] == ["local"]
+    r = wait_until(lambda: [r for r in [gp.cli_json("report")]
+                            if r["received"]], "it in the report")[0]
+    assert (r["received"], r["notices"]) == (1, 0)
+
+
 def test_what_is_hostile_is_escaped(gp):
     with gp.smtp() as c:
         c.must("MAIL FROM:<a@client.test>")

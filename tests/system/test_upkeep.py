@@ -329,6 +329,20 @@ def test_folders_that_are_swapped_lead_root_nowhere(gp, tmp_path):
     assert swaps
 
 
+@pytest.mark.skipif(not real_root(), reason="only root makes such folders")
+def test_a_folder_that_root_has_made_becomes_the_store_s(gp):
+    """As on a new machine."""
+    folder, data = gp.folder + "/backup", gp.settings["data_dir"]
+    subject = put(gp)
+    gp.cli("store", "backup", folder)
+    gp.stop()
+    shutil.rmtree(data)
+    os.mkdir(data, 0o700)
+    gp.cli("store", "restore", folder)
+    gp.start()
+    assert list(bodies(gp).values()) == [subject]
+
+
 def test_restored_files_have_the_same_mode_whatever_the_umask(gp):
     folder, data = gp.folder + "/backup", gp.settings["data_dir"]
     put(gp)
