@@ -254,6 +254,18 @@ open_index(struct check *c)
 	return rc;
 }
 
+/*
+ * The view of the index is let go while the log is read, which may take hours:
+ * a store at work could not use any page again meanwhile.
+ */
+static enum rc
+view_again(struct check *c)
+{
+	if (mdb_txn_renew(c->t) != 0)
+		return RC_TEMP;
+	return ix_info_get(&c->ix, c->t, &c->info);
+}
+
 enum rc
 maint_check(const struct maint *m)
 {
@@ -268,10 +280,14 @@ maint_check(const struct maint *m)
 	if (rc == RC_OK && m->master != NULL)
 		rc = maint_load_keys(&c);
 	indexed = rc == RC_OK && open_index(&c) == RC_OK;
+	if (indexed)
+		mdb_txn_reset(c.t);
 	if (rc == RC_OK)
 		rc = check_log(&c);
 	if (rc == RC_OK && indexed)
 		rc = check_position(&c);
+	if (rc == RC_OK && indexed)
+		rc = view_again(&c);
 	if (rc == RC_OK && indexed)
 		rc = maint_check_index(&c);
 	if (c.t != NULL)

@@ -11,6 +11,7 @@
 #include "store/rows.h"
 
 #define SAY_MAX 20u /* lines of one kind, then a sum */
+#define LOOKS   5   /* for a body that moves */
 
 struct maint_key {
 	struct key key;
@@ -111,6 +112,50 @@ complain(struct looking *l, uint32_t uid, const char *what)
 			(unsigned long long)l->id, (unsigned)uid, what));
 }
 
+static enum rc
+read_all(struct check *c, const struct ix_body *b, const struct letter *letter,
+    uint64_t *out_n)
+{
+	struct content_reader *r = NULL;
+	char p[4096];
+	size_t n = 1;
+	enum rc rc = content_open(c->pool, c->files, &b->body, letter->key, &r);
+
+	for (*out_n = 0; rc == RC_OK && n > 0; *out_n += n)
+		rc = content_read(r, *out_n, p, sizeof(p), &n);
+	content_close(&r);
+	return rc;
+}
+
+/*
+ * The store may be at work: what is not where our view of the index has it was
+ * moved by a compaction, or is gone.
+ */
+static enum rc
+read_moved(struct check *c, const struct store_row *row,
+    const struct letter *letter, struct ix_body *b, uint64_t *out_n)
+{
+	enum rc rc = RC_NOENT;
+
+	for (int i = 0; rc == RC_NOENT && i < LOOKS; i++) {
+		MDB_txn *now = NULL;
+		bool there;
+
+		if (mdb_txn_begin(c->ix.env, NULL, MDB_RDONLY, &now) != 0)
+			return RC_TEMP;
+		rc = ix_body_get(&c->ix, now, row->body, b);
+		there = rc != RC_NOENT;
+		if (rc == RC_OK)
+			rc = read_all(c, b, letter, out_n);
+		mdb_txn_abort(now);
+		if (!there) {
+			*out_n = b->body.content;
+			return RC_OK;
+		}
+	}
+	return rc;
+}
+
 /* Read all of a message; what does not open is damage or a lost key. */
 static void
 open_message(struct looking *l, const struct store_row *row,
@@ -118,11 +163,9 @@ open_message(struct looking *l, const struct store_row *row,
 {
 	struct check *c = l->c;
 	const struct key *key = key_of(c, d->key);
-	struct content_reader *r = NULL;
+	struct ix_body at = *b;
 	struct letter letter;
-	uint64_t off = 0;
-	char p[4096];
-	size_t n = 1;
+	uint64_t n = 0;
 	enum rc rc;
 
 	if (key == NULL) {
@@ -132,14 +175,11 @@ open_message(struct looking *l, const struct store_row *row,
 	rc = letter_open(
 	    &c->scratch, key->b, l->account, row->body, d->letter, &letter);
 	if (rc == RC_OK)
-		rc = content_open(c->pool, c->files, &b->body, letter.key, &r);
-	while (rc == RC_OK && n > 0) {
-		rc = content_read(r, off, p, sizeof(p), &n);
-		off += n;
-	}
-	if (rc != RC_OK || off != b->body.content)
+		rc = read_all(c, &at, &letter, &n);
+	if (rc == RC_NOENT)
+		rc = read_moved(c, row, &letter, &at, &n);
+	if (rc != RC_OK || n != b->body.content)
 		complain(l, row->uid, "it does not open");
-	content_close(&r);
 	seal_wipe(&letter, sizeof(letter));
 	c->opened++;
 }

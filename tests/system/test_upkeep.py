@@ -1,6 +1,7 @@
 """Compaction, backup and restore while mail flows, is read, and the store is
 killed; and when the disk is nearly full."""
 import base64
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -15,7 +16,7 @@ import pytest
 
 from rig import ldif
 from rig.gatepost import NOBODY, real_root
-from rig.proc import RigError, wait_until
+from rig.proc import PATIENCE, RigError, wait_until
 from rig.smtp import message
 from setups import on_ldif, unique
 
@@ -239,6 +240,34 @@ def test_killed_again_and_again(gp):
     restore(gp, folder, folder)
     gp.start()
     assert bodies(gp, "ben") == was
+
+
+def test_a_check_is_not_misled_by_a_compaction(gp):
+    """What has moved since it began to look, or is gone, is no damage."""
+    for _ in range(24):
+        put(gp, 1 << 20)
+    with gp.imap("ann", PW) as c:
+        c.select()
+        ours, theirs = os.openpty()
+        check = subprocess.Popen(
+            gp.as_plain_user([gp.program("gatepost"), "-c", gp.conf, "store",
+                              "check", "deep"]),
+            stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        said = b""
+        while b"good  log" not in said:
+            said += os.read(ours, 65536)
+        check.send_signal(signal.SIGSTOP)  # it has its view of the index
+        c.must("STORE 1,3,5,7,9,11,13,15,17,19,21,23 +FLAGS (\\Deleted)")
+        c.must("EXPUNGE")
+    gp.cli("store", "compact")
+    check.send_signal(signal.SIGCONT)
+    with contextlib.suppress(OSError):  # its end
+        while True:
+            said += os.read(ours, 65536)
+    os.close(ours)
+    assert check.wait(PATIENCE) == 0, said
+    assert b"All is well" in said
 
 
 def planted(gp, name, target, link=os.symlink):
