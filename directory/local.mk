@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libdirclient.a libdirectory.a
 libdirclient_a_SOURCES = \
 	%D%/dir_client.h %D%/dir_client.c \
+	%D%/dir_resolve_client.h %D%/dir_resolve_client.c \
 	%D%/wire.h %D%/wire.c
 
 libdirectory_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(LDAP_CFLAGS) \

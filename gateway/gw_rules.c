@@ -1,8 +1,7 @@
 /*
  * The order for a recipient: a captured message has no other; then, from a
- * local user to this machine, the aliases; else the map.  What comes out is
- * not mapped again.  Only what the directory does not know is a subaddress or
- * goes to the catch-all, so an address that exists is always itself.
+ * local user to this machine, the aliases; else the map, and what else
+ * dir_resolve does.
  *
  * A blind copy is a recipient that the sender never hears of: NOTIFY=NEVER.
  * It is the administrator's will and not the sender's, so a group that takes no
@@ -37,24 +36,12 @@ gw_rules_here(const struct gw_smtp *s, struct str domain)
 	       !conf_is_local_domain(s->conf, domain);
 }
 
-static struct gw_target
-target_of(const struct gw_smtp *s, struct str address)
-{
-	size_t at = str_rchr(address, '@');
-
-	return (struct gw_target){
-		.address = address,
-		.foreign =
-		    !conf_is_local_domain(s->conf, str_from(address, at + 1)),
-	};
-}
-
 static void
-one_target(struct gw_smtp *s, struct str address, struct gw_target **out,
+one_target(struct gw_smtp *s, struct str address, struct dir_target **out,
     size_t *out_n)
 {
 	*out = arena_calloc(&s->tx.a, 1, sizeof(**out));
-	(*out)[0] = target_of(s, address);
+	(*out)[0] = dir_target_of(s->conf, address);
 	*out_n = 1;
 }
 
@@ -100,7 +87,7 @@ local_name(struct gw_smtp *s, struct str name, struct str *out)
 
 static enum rc
 local_targets(
-    struct gw_smtp *s, struct str name, struct gw_target **out, size_t *out_n)
+    struct gw_smtp *s, struct str name, struct dir_target **out, size_t *out_n)
 {
 	struct mail_alias_to *to;
 	struct str address;
@@ -124,7 +111,7 @@ local_targets(
 			log_warn(s->log, "alias.nobody", KV("name", name),
 			    KV("target", to[i].name));
 		else
-			(*out)[k++] = target_of(s, address);
+			(*out)[k++] = dir_target_of(s->conf, address);
 	}
 	*out_n = k;
 	return k > 0 ? RC_OK : RC_NOENT;
@@ -150,26 +137,24 @@ gw_rules_captured(struct gw_smtp *s, struct str address)
 		log_info(s->log, "capture.more", KV("to", address));
 }
 
-/* The map's entry for the address, or for it without its detail. */
-static enum rc
-map(struct gw_smtp *s, const struct addr *rcpt, struct str **out, size_t *n)
+static struct dir_resolve
+resolver(struct gw_smtp *s, bool authenticated)
 {
-	struct addr base;
-
-	if (mail_rules_recipient(rules_of(s), &s->tx.a, rcpt, out, n) == RC_OK)
-		return RC_OK;
-	if (mail_subaddress(&s->unit, rcpt, s->conf->subaddress, &base) !=
-	    RC_OK)
-		return RC_NOENT;
-	return mail_rules_recipient(rules_of(s), &s->tx.a, &base, out, n);
+	return (struct dir_resolve){
+		.dir = s->gw->dir,
+		.conf = s->conf,
+		.rules = rules_of(s),
+		.a = &s->unit,
+		.authenticated = authenticated,
+		.timeout_ms = (int)s->conf->directory_timeout_ms,
+	};
 }
 
 enum rc
 gw_rules_targets(struct gw_smtp *s, const struct addr *rcpt,
-    struct gw_target **out, size_t *out_n, bool *mapped)
+    struct dir_target **out, size_t *out_n, bool *mapped)
 {
-	struct str *to;
-	size_t n;
+	const struct dir_resolve r = resolver(s, s->authenticated);
 
 	*mapped = true;
 	if (gw_rules_captures(s)) {
@@ -178,136 +163,19 @@ gw_rules_targets(struct gw_smtp *s, const struct addr *rcpt,
 	}
 	if (gw_rules_here(s, rcpt->domain))
 		return local_targets(s, rcpt->local, out, out_n);
-	if (map(s, rcpt, &to, &n) != RC_OK) {
-		*mapped = false;
+	*mapped = dir_resolve_map(&r, &s->tx.a, rcpt, out, out_n) == RC_OK;
+	if (!*mapped)
 		one_target(s, mail_addr_text(&s->tx.a, rcpt), out, out_n);
-		return RC_OK;
-	}
-	*out = arena_calloc(&s->tx.a, n, sizeof(**out));
-	for (size_t i = 0; i < n; i++)
-		(*out)[i] = target_of(s, to[i]);
-	*out_n = n;
 	return RC_OK;
-}
-
-/* Any number of addresses, in as many questions as that takes. */
-static void
-ask(struct gw_smtp *s, const struct str *q, size_t n, bool authenticated,
-    struct dir_rcpt *r)
-{
-	for (size_t i = 0; i < n; i += DIR_RCPTS_MAX) {
-		size_t some = MIN(n - i, DIR_RCPTS_MAX);
-
-		if (dir_rcpts(s->gw->dir, &s->unit, q + i, some, authenticated,
-			gw_dir_deadline(s), r + i) == RC_OK)
-			continue;
-		for (size_t k = i; k < i + some; k++)
-			r[k] = (struct dir_rcpt){ .rc = RC_TEMP,
-				.why = STR("no answer from the directory") };
-	}
-}
-
-/* What may stand for an address that the directory does not know. */
-struct miss {
-	struct gw_target *t;
-	struct str base, catch_all; /* "" none */
-	size_t base_at, catch_at;   /* in the question */
-	bool catch_foreign;
-};
-
-static bool
-is_miss(struct gw_smtp *s, struct gw_target *t, struct miss *m)
-{
-	struct addr x, base;
-
-	if (t->foreign || t->is.rc != RC_NOENT ||
-	    mail_addr_parse(&s->unit, t->address, &x) != RC_OK)
-		return false;
-	*m = (struct miss){ .t = t };
-	if (mail_subaddress(&s->unit, &x, s->conf->subaddress, &base) == RC_OK)
-		m->base = mail_addr_text(&s->unit, &base);
-	m->catch_all = mail_rules_catch_all(rules_of(s), x.domain);
-	if (m->catch_all.n > 0)
-		m->catch_foreign = target_of(s, m->catch_all).foreign;
-	return m->base.n > 0 || m->catch_all.n > 0;
-}
-
-static void
-settle(const struct miss *m, const struct dir_rcpt *r)
-{
-	struct gw_target *t = m->t;
-
-	/* The full address stays: Delivered-To shows the detail. */
-	if (m->base.n > 0 && r[m->base_at].rc != RC_NOENT) {
-		t->is = r[m->base_at];
-		return;
-	}
-	if (m->catch_all.n == 0)
-		return;
-	if (m->catch_foreign) {
-		t->foreign = true;
-		t->is = (struct dir_rcpt){ .rc = RC_OK, .kind = DIR_ELSEWHERE };
-	} else {
-		t->is = r[m->catch_at];
-	}
-	if (t->is.kind != DIR_USER)
-		t->address = m->catch_all;
-}
-
-static void
-second_question(
-    struct gw_smtp *s, struct gw_target **v, size_t n, bool authenticated)
-{
-	struct miss *miss = arena_calloc(&s->unit, n, sizeof(*miss));
-	struct str *q = arena_calloc(&s->unit, n * 2, sizeof(*q));
-	struct dir_rcpt *r = arena_calloc(&s->unit, n * 2, sizeof(*r));
-	size_t nmiss = 0, nq = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct miss *m = &miss[nmiss];
-
-		if (!is_miss(s, v[i], m))
-			continue;
-		nmiss++;
-		if (m->base.n > 0) {
-			m->base_at = nq;
-			q[nq++] = m->base;
-		}
-		if (m->catch_all.n > 0 && !m->catch_foreign) {
-			m->catch_at = nq;
-			q[nq++] = m->catch_all;
-		}
-	}
-	ask(s, q, nq, authenticated, r);
-	for (size_t i = 0; i < nmiss; i++)
-		settle(&miss[i], r);
 }
 
 void
 gw_rules_ask(
-    struct gw_smtp *s, struct gw_target **v, size_t n, bool authenticated)
+    struct gw_smtp *s, struct dir_target **v, size_t n, bool authenticated)
 {
-	struct str *q = arena_calloc(&s->unit, n, sizeof(*q));
-	struct dir_rcpt *r = arena_calloc(&s->unit, n, sizeof(*r));
-	size_t nq = 0, k = 0;
-	bool missing = false;
+	const struct dir_resolve r = resolver(s, authenticated);
 
-	for (size_t i = 0; i < n; i++) {
-		if (v[i]->foreign)
-			v[i]->is = (struct dir_rcpt){ .rc = RC_OK,
-				.kind = DIR_ELSEWHERE };
-		else
-			q[nq++] = v[i]->address;
-	}
-	ask(s, q, nq, authenticated, r);
-	for (size_t i = 0; i < n; i++) {
-		if (v[i]->foreign)
-			continue;
-		v[i]->is = r[k++];
-		missing = missing || v[i]->is.rc == RC_NOENT;
-	}
-	if (missing)
-		second_question(s, v, n, authenticated);
+	dir_resolve_ask(&r, v, n);
 }
 
 /*
@@ -317,7 +185,7 @@ gw_rules_ask(
 static void
 local_sender(struct gw_smtp *s, struct addr *from, struct str *text)
 {
-	struct gw_target *to;
+	struct dir_target *to;
 	struct addr x;
 	size_t n;
 
@@ -492,7 +360,7 @@ is_rcpt(const struct gw_tx *tx, struct str address)
 
 /* False: it cannot be sent now, so neither can the message. */
 static bool
-take_copy(struct gw_smtp *s, const struct gw_target *t)
+take_copy(struct gw_smtp *s, const struct dir_target *t)
 {
 	struct mail_route route;
 	struct str why = t->is.why;
@@ -521,7 +389,7 @@ static bool
 copies(struct gw_smtp *s)
 {
 	const struct gw_copies *c = copies_of(s);
-	struct gw_target *v[BCC_MAX];
+	struct dir_target *v[BCC_MAX];
 	bool all = true;
 	size_t n = 0, one;
 

@@ -9,15 +9,8 @@
 #ifndef GW_RULES_H
 #define GW_RULES_H
 
+#include "directory/dir_resolve_client.h"
 #include "gateway/gw_session.h"
-
-/* One address that a RCPT stands for. */
-struct gw_target {
-	struct str address; /* canonical */
-	bool foreign;       /* the directory does not know its domain */
-	struct dir_rcpt is; /* what the directory said; elsewhere if foreign */
-	bool too_big;       /* RC_DENY because of its receive-limit */
-};
 
 /*
  * Whom a recipient stands for, in the arena of the transaction.  RC_OK: itself
@@ -25,14 +18,14 @@ struct gw_target {
  * has.
  */
 MUST_CHECK enum rc gw_rules_targets(struct gw_smtp *s, const struct addr *rcpt,
-    struct gw_target **out, size_t *out_n, bool *mapped);
+    struct dir_target **out, size_t *out_n, bool *mapped);
 /*
  * Ask the directory about all that are not foreign: once, and once more about
  * what stands for those it does not know (subaddress, catch-all).
  * `authenticated` as in dir_rcpts.
  */
 void gw_rules_ask(
-    struct gw_smtp *s, struct gw_target **v, size_t n, bool authenticated);
+    struct gw_smtp *s, struct dir_target **v, size_t n, bool authenticated);
 /* Everything goes into one mailbox. */
 bool gw_rules_captures(const struct gw_smtp *s);
 /* Note whom a captured message was for. */

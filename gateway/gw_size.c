@@ -121,13 +121,13 @@ gw_size_mail_ok(struct gw_smtp *s, uint64_t size, enum next *out)
 }
 
 static bool
-needs_limit(const struct gw_target *t)
+needs_limit(const struct dir_target *t)
 {
 	return !t->foreign && t->is.rc == RC_OK && t->is.id.n > 0;
 }
 
 void
-gw_size_targets(struct gw_smtp *s, struct gw_target **v, size_t n)
+gw_size_targets(struct gw_smtp *s, struct dir_target **v, size_t n)
 {
 	const struct mail_size_limits *l = receive_limits(s);
 	uint64_t most = s->conf->message_size_max, *limit;

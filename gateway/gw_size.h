@@ -23,7 +23,7 @@ bool gw_size_mail_ok(struct gw_smtp *s, uint64_t size, enum next *out);
  * Targets that may not get tx.declared bytes become RC_DENY and `too_big`;
  * those of which nobody knows RC_TEMP.
  */
-void gw_size_targets(struct gw_smtp *s, struct gw_target **v, size_t n);
+void gw_size_targets(struct gw_smtp *s, struct dir_target **v, size_t n);
 /* The message is complete.  False: it was refused with *out. */
 bool gw_size_message_ok(struct gw_smtp *s, enum next *out);
 /* Lines of `gatepost check`: are there such groups? */

@@ -24,7 +24,7 @@ struct answer {
 
 struct line {
 	struct str given; /* canonical */
-	struct gw_target *to;
+	struct dir_target *to;
 	size_t nto; /* 0: answered already */
 	struct answer answer;
 	unsigned notify;
@@ -182,7 +182,7 @@ gw_rcpt_add(struct gw_smtp *s, const struct gw_rcpt *r)
 
 /* An administrator's mistake, and no fault of the client's. */
 static struct answer
-no_capture(struct gw_smtp *s, const struct gw_target *t)
+no_capture(struct gw_smtp *s, const struct dir_target *t)
 {
 	log_error(s->log, "capture.mailbox", KV("to", t->address),
 	    KVC("error", "is not somebody with a mailbox here"));
@@ -192,7 +192,7 @@ no_capture(struct gw_smtp *s, const struct gw_target *t)
 
 /* One mailbox takes it all, once, and nobody is told anything. */
 static struct answer
-capture(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
+capture(struct gw_smtp *s, const struct line *l, const struct dir_target *t)
 {
 	if (t->is.kind != DIR_USER)
 		return no_capture(s, t);
@@ -208,7 +208,7 @@ capture(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
 
 static struct answer
 accept_target(
-    struct gw_smtp *s, const struct line *l, const struct gw_target *t)
+    struct gw_smtp *s, const struct line *l, const struct dir_target *t)
 {
 	const struct gw_rcpt rcpt = {
 		.address = t->address,
@@ -239,7 +239,7 @@ accept_target(
 
 /* What the directory said becomes an SMTP reply here and nowhere else. */
 static struct answer
-judge(struct gw_smtp *s, const struct line *l, const struct gw_target *t)
+judge(struct gw_smtp *s, const struct line *l, const struct dir_target *t)
 {
 	if (t->is.rc != RC_OK)
 		log_info(s->log, "rcpt.refuse", KV("to", t->address),
@@ -296,7 +296,7 @@ judge_all(struct gw_smtp *s, const struct line *l)
 static void
 ask(struct gw_smtp *s, struct line *lines, size_t n)
 {
-	struct gw_target **v;
+	struct dir_target **v;
 	size_t all = 0, k = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -305,7 +305,7 @@ ask(struct gw_smtp *s, struct line *lines, size_t n)
 		return;
 	if (s->tx.nrcpt == 0)
 		s->tx.asked_ns = now_ns();
-	v = arena_calloc(&s->unit, all, sizeof(struct gw_target *));
+	v = arena_calloc(&s->unit, all, sizeof(struct dir_target *));
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < lines[i].nto; j++)
 			v[k++] = &lines[i].to[j];

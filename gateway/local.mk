@@ -35,4 +35,4 @@ gatepost_gateway_LDADD = libgw.a libdelivery.a libdirclient.a libpolclient.a \
 	libconf.a $(LIB_LIBS) $(CONFUSE_LIBS)
 dist_man_MANS += doc/gatepost-gateway.8
 # What tests link, with fakes for the services.
-GW_TEST_LIBS = libgw.a libpolclient.a libtrkclient.a $(MAIL_LIBS)
+GW_TEST_LIBS = libgw.a libdirclient.a libpolclient.a libtrkclient.a $(MAIL_LIBS)
