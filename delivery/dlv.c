@@ -1,4 +1,4 @@
-/* The requests by number, and the settings that a reload replaces. */
+/* The requests by number; settings and rules, which a reload replaces. */
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -29,6 +29,50 @@ dlv_conf_set(struct dlv *d, const struct conf *conf)
 	/* Routes may have changed. */
 	if (d->queue != NULL)
 		dlv_queue_reload(d->queue);
+}
+
+const struct mail_rules *
+dlv_rules(struct dlv *d)
+{
+	const struct mail_rules *rules;
+
+	pthread_mutex_lock(&d->conf_lock);
+	rules = mail_rules_ref(d->rules);
+	pthread_mutex_unlock(&d->conf_lock);
+	return rules;
+}
+
+enum rc
+dlv_rules_load(const struct log *log, const struct conf *conf,
+    struct ipc_in *in, const struct mail_rules **out)
+{
+	struct str text = STR(""), why = STR("not a sealed file");
+	AUTO_ARENA a = { 0 };
+	AUTO_FD fd = -1;
+	enum rc rc = RC_OK;
+
+	if (ipc_get_fd(in, "rules", &fd) == RC_OK)
+		rc = fd_is_sealed(fd)
+			 ? fd_read_file(&a, fd, RULES_BYTES_MAX, &text)
+			 : RC_BAD;
+	if (rc == RC_OK)
+		rc = mail_rules_parse(&a, conf->rules_file, text, out, &why);
+	if (rc == RC_OK)
+		return RC_OK;
+	log_error(log, "rules.load", KV("error", why));
+	return RC_BAD;
+}
+
+void
+dlv_rules_set(struct dlv *d, const struct mail_rules *rules)
+{
+	const struct mail_rules *old;
+
+	pthread_mutex_lock(&d->conf_lock);
+	old = d->rules;
+	d->rules = rules;
+	pthread_mutex_unlock(&d->conf_lock);
+	mail_rules_unref(&old);
 }
 
 uint32_t

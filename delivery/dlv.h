@@ -2,7 +2,7 @@
  * dlv - the delivery process: what its parts share.
  *
  * Ownership  main.c makes and frees it; everything in it outlives the threads.
- * Threads    Any; the settings are taken by dlv_conf.
+ * Threads    Any; the settings are taken by dlv_conf, the rules by dlv_rules.
  */
 #ifndef DLV_H
 #define DLV_H
@@ -16,6 +16,7 @@
 #include "delivery/dlv_poison.h"
 #include "delivery/dlv_queue.h"
 #include "lib/rpcd.h"
+#include "mail/rules.h"
 #include "policy/sgn_client.h"
 #include "store/store_client.h"
 #include "track/trk_client.h"
@@ -36,8 +37,9 @@ struct dlv_counts {
 
 struct dlv {
 	const struct log *log;
-	pthread_mutex_t conf_lock;
+	pthread_mutex_t conf_lock; /* guards conf and rules */
 	const struct conf *conf;
+	const struct mail_rules *rules; /* NULL: none */
 	struct store_client *store;
 	struct dir_client *dir;
 	struct rem_client *remote;
@@ -62,6 +64,14 @@ struct dlv {
 const struct conf *dlv_conf(struct dlv *d);
 /* Take over new settings. */
 void dlv_conf_set(struct dlv *d, const struct conf *conf);
+
+/* The site's rules, for the senders of notices; mail_rules_unref when done. */
+const struct mail_rules *dlv_rules(struct dlv *d);
+/* Those of the frame of a start or a reload; RC_BAD is logged. */
+MUST_CHECK enum rc dlv_rules_load(const struct log *log,
+    const struct conf *conf, struct ipc_in *in, const struct mail_rules **out);
+/* Take them over. */
+void dlv_rules_set(struct dlv *d, const struct mail_rules *rules);
 
 /* Requests, for rpcd. */
 enum rpcd_next dlv_handle(void *ctx, struct rpcd_req *r, enum rc *rc);

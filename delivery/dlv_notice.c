@@ -1,6 +1,9 @@
 /*
  * One notice a call: all recipients of one message with the same action.
  *
+ * It goes where other mail to the sender goes, by the rules as they are then:
+ * senders exist by map, subaddress (VERP) or catch-all as recipients do.
+ *
  * A notice that leaves is signed by the key of our name, or of the mail domain
  * that our name lies in, which is as good for DMARC.  A signer that is down
  * keeps it waiting as long as a try would wait at most, and not longer: late
@@ -13,6 +16,7 @@
 #include "delivery/dlv_retry.h"
 #include "delivery/dlv_sched.h"
 #include "delivery/dlv_track.h"
+#include "directory/dir_resolve_client.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
 
@@ -26,14 +30,17 @@ struct notice {
 	struct arena *a;
 	const struct log *log;
 	const struct conf *conf;
+	const struct mail_rules *rules;
 	const struct store_queue_item *item;
 	int64_t now;
 	enum dlv_action action;
 	const struct store_queued *q[DLV_NOTICE_RCPTS];
 	struct dlv_entry e[DLV_NOTICE_RCPTS];
 	size_t n;
-	struct str to; /* who is told */
+	struct str told; /* who is told */
 	bool to_postmaster;
+	struct dlv_rcpt *to; /* where mail to them goes */
+	size_t nto;
 };
 
 static void
@@ -176,59 +183,83 @@ name_of(const struct notice *t, uint64_t out[2])
 	}
 }
 
-/* RC_NOENT: nobody is there who could be told. */
+/* Whom mail to this address is for, in t->to; RC_NOENT: nobody. */
 static enum rc
-addressee(struct notice *t, struct str to, struct dlv_rcpt *out)
+addressees(struct notice *t, struct str address)
 {
-	struct addr addr;
-	struct dir_rcpt is = { 0 };
+	const struct dir_resolve r = {
+		.dir = t->d->dir,
+		.conf = t->conf,
+		.rules = t->rules,
+		.a = t->a,
+		.authenticated = true,
+		.timeout_ms = TRY_MS,
+	};
+	struct dir_target *v;
+	enum rc rc = dir_resolve_one(&r, address, &v, &t->nto);
+
+	if (rc != RC_OK)
+		return rc;
+	t->to = arena_calloc(t->a, t->nto, sizeof(*t->to));
+	for (size_t i = 0; i < t->nto; i++)
+		t->to[i] = (struct dlv_rcpt){
+			.address = v[i].address,
+			.kind = v[i].is.kind,
+			.dir_id = v[i].is.id,
+			.route = v[i].is.route,
+		};
+	return RC_OK;
+}
+
+static bool
+has_failed(const struct notice *t, struct str address)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (str_ieq(t->q[i]->rcpt, address))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What failed on its way to the postmaster is not told to them again, or it
+ * would be for ever.  Members of a group fail under their own address: nobody
+ * hears of those.
+ */
+static enum rc
+choose_postmaster(struct notice *t)
+{
+	struct str postmaster = str_c(t->conf->postmaster);
 	enum rc rc;
 
-	if (to.n == 0 || mail_addr_parse(t->a, to, &addr) != RC_OK)
-		return RC_NOENT;
-	*out = (struct dlv_rcpt){ .address = to, .kind = DIR_ELSEWHERE };
-	if (!conf_is_local_domain(t->conf, addr.domain))
-		return RC_OK;
-	rc = dir_rcpts(t->d->dir, t->a, &to, 1, true, deadline_in(TRY_MS), &is);
-	if (rc == RC_OK)
-		rc = is.rc;
-	if (rc != RC_OK)
-		return rc == RC_TEMP ? RC_TEMP : RC_NOENT;
-	out->kind = is.kind;
-	out->dir_id = is.id;
-	out->route = is.route;
-	return RC_OK;
+	if (has_failed(t, postmaster))
+		return RC_DENY;
+	t->told = postmaster;
+	t->to_postmaster = true;
+	rc = addressees(t, postmaster);
+	for (size_t i = 0; rc == RC_OK && i < t->nto; i++) {
+		if (has_failed(t, t->to[i].address))
+			return RC_DENY;
+		if (t->to[i].kind == DIR_GROUP)
+			t->to[i].notify = REM_NOTIFY_NEVER;
+	}
+	return rc == RC_NOENT ? RC_DENY : rc;
 }
 
 /*
  * The sender, or the postmaster if the message is itself a notice or its
- * sender is not there.  RC_DENY: only an administrator can help.
+ * sender is not there.  RC_NOENT: nobody; RC_DENY: only an administrator can
+ * help.
  */
 static enum rc
-choose(struct notice *t, struct dlv_rcpt *out)
+choose(struct notice *t)
 {
-	struct str postmaster = str_c(t->conf->postmaster);
-	enum rc rc = addressee(t, t->item->from, out);
+	enum rc rc = addressees(t, t->item->from);
 
-	t->to = t->item->from;
-	if (rc != RC_NOENT)
+	t->told = t->item->from;
+	if (rc != RC_NOENT || t->action != DLV_FAILED)
 		return rc;
-	if (t->action != DLV_FAILED)
-		return RC_NOENT;
-	for (size_t i = 0; i < t->n; i++) {
-		if (str_ieq(t->q[i]->rcpt, postmaster))
-			return RC_DENY;
-	}
-	t->to = postmaster;
-	t->to_postmaster = true;
-	rc = addressee(t, postmaster, out);
-	/*
-	 * Members fail under their own address: without this each failure
-	 * would be told to the group that it came from, for ever.
-	 */
-	if (rc == RC_OK && out->kind == DIR_GROUP)
-		out->notify = REM_NOTIFY_NEVER;
-	return rc == RC_NOENT ? RC_DENY : rc;
+	return choose_postmaster(t);
 }
 
 /* When the notice was due. */
@@ -275,16 +306,26 @@ sign(struct notice *t, struct dlv_submit *m)
 	}
 	if (rc == RC_OK || rc == RC_NOENT)
 		return RC_OK;
-	log_warn(
-	    t->log, "notice.unsigned", KVC("rc", rc_name(rc)), KV("to", t->to));
+	log_warn(t->log, "notice.unsigned", KVC("rc", rc_name(rc)),
+	    KV("to", t->told));
 	return rc != RC_BAD &&
 		       t->now < due_since(t) + (int64_t)c->queue_retry_max_s
 		   ? RC_TEMP
 		   : RC_OK;
 }
 
+static bool
+leaves(const struct notice *t)
+{
+	for (size_t i = 0; i < t->nto; i++) {
+		if (t->to[i].kind != DIR_USER)
+			return true;
+	}
+	return false;
+}
+
 static enum rc
-submit(struct notice *t, const struct dlv_rcpt *to)
+submit(struct notice *t)
 {
 	struct mail_dsn_rcpt *rcpt = arena_calloc(t->a, t->n, sizeof(*rcpt));
 	uint64_t name[2];
@@ -293,7 +334,7 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 	struct mail_dsn dsn = {
 		.host = str_c(t->conf->hostname),
 		.postmaster = str_c(t->conf->postmaster),
-		.to = t->to,
+		.to = t->told,
 		.now = t->now,
 		.arrived = t->item->received_at,
 		.envid = t->e[0].envid,
@@ -302,8 +343,8 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 	};
 	struct dlv_submit m = {
 		.sid = t->item->message_id, /* for track */
-		.to = to,
-		.nto = 1,
+		.to = t->to,
+		.nto = t->nto,
 		.fd = -1,
 		.received_at = t->now,
 	};
@@ -314,9 +355,9 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 	name_of(t, name);
 	m.id = str_n(name, sizeof(name));
 	dsn.unique = str_hex(t->a, m.id);
+	dsn.is_double = t->to_postmaster;
 	if (t->to_postmaster)
-		dsn.double_from =
-		    t->item->from.n > 0 ? t->item->from : STR("<>");
+		dsn.double_to = t->item->from;
 	for (size_t i = 0; i < t->n; i++)
 		rcpt[i] = rcpt_of(t, i);
 	buf_init(&text, DSN_MAX);
@@ -333,7 +374,7 @@ submit(struct notice *t, const struct dlv_rcpt *to)
 		m.fd = fd;
 	}
 	/* What stays here needs no signature. */
-	if (to->kind != DIR_USER && sign(t, &m) != RC_OK)
+	if (leaves(t) && sign(t, &m) != RC_OK)
 		return RC_TEMP;
 	return dlv_submit_own(t->d, t->log, &m);
 }
@@ -383,20 +424,19 @@ conclude(struct notice *t, bool hold)
 static enum rc
 run(struct notice *t)
 {
-	struct dlv_rcpt to;
 	enum rc rc;
 
 	collect(t);
 	if (t->n == 0)
 		return RC_NOENT;
-	rc = choose(t, &to);
+	rc = choose(t);
 	if (rc == RC_OK) {
-		rc = submit(t, &to);
+		rc = submit(t);
 		/* It may not be written or routed: rather held than lost. */
 		if (rc == RC_BAD || rc == RC_DENY || rc == RC_NOENT)
 			rc = RC_DENY;
 	}
-	log_info(t->log, "notice", KV("to", t->to), KVC("rc", rc_name(rc)),
+	log_info(t->log, "notice", KV("to", t->told), KVC("rc", rc_name(rc)),
 	    KVU("action", t->action), KVU("rcpts", t->n),
 	    KV("first", t->q[0]->rcpt));
 	if (rc == RC_TEMP)
@@ -423,10 +463,12 @@ dlv_notice(struct dlv *d, struct arena *a, const struct log *log,
 		.a = a,
 		.log = log,
 		.conf = dlv_conf(d),
+		.rules = dlv_rules(d),
 		.item = item,
 		.now = now,
 	};
 	rc = run(t);
+	mail_rules_unref(&t->rules);
 	conf_unref(&t->conf);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "delivery/dlv.h"
+#include "directory/dir_resolve_client.h"
 #include "lib/proc.h"
 #include "store/reader.h"
 
@@ -26,8 +27,10 @@ static void
 on_reload(void *ctx, const struct conf *conf, struct ipc_in *in)
 {
 	struct daemon *dm = ctx;
+	const struct mail_rules *rules;
 
-	(void)in;
+	if (dlv_rules_load(dm->dlv.log, conf, in, &rules) == RC_OK)
+		dlv_rules_set(&dm->dlv, rules);
 	dlv_conf_set(&dm->dlv, conf);
 }
 
@@ -75,27 +78,40 @@ check_store(struct dlv *d, struct ipc_msg *out)
 			      "running, is its disk full?"));
 }
 
+/* As a notice would find them. */
 static void
 check_directory(struct dlv *d, struct ipc_msg *out)
 {
 	const struct conf *conf = dlv_conf(d);
+	const struct mail_rules *rules = dlv_rules(d);
 	struct str who = str_c(conf->postmaster);
 	AUTO_ARENA a = { 0 };
-	struct dir_rcpt is = { 0 };
-	enum rc rc =
-	    dir_rcpts(d->dir, &a, &who, 1, true, deadline_in(CHECK_MS), &is);
+	const struct dir_resolve r = {
+		.dir = d->dir,
+		.conf = conf,
+		.rules = rules,
+		.a = &a,
+		.authenticated = true,
+		.timeout_ms = CHECK_MS,
+	};
+	struct dir_target *v;
+	size_t n;
+	enum rc rc = dir_resolve_one(&r, who, &v, &n);
 
-	if (rc == RC_OK && is.rc == RC_OK)
+	if (rc == RC_OK)
 		proc_check_line(out, PROC_GOOD,
 		    STR("delivery asks the directory for the postmaster"),
-		    str_fmt(&a, "%.*s is %.*s", STRF(who), STRF(is.address)),
+		    str_fmt(&a, "%.*s is %.*s", STRF(who),
+			STRF(v[0].is.address.n > 0 ? v[0].is.address
+						   : v[0].address)),
 		    STR(""));
 	else
 		proc_check_line(out, PROC_FAIL,
 		    STR("delivery asks the directory for the postmaster"),
 		    str_fmt(&a, "%.*s: %s", STRF(who),
-			rc != RC_OK ? "no answer" : rc_name(is.rc)),
+			rc == RC_TEMP ? "no answer" : "is nobody"),
 		    str_fmt(&a, "gatepost explain rcpt %.*s", STRF(who)));
+	mail_rules_unref(&rules);
 	conf_unref(&conf);
 }
 
@@ -157,6 +173,7 @@ release(struct dlv *d)
 	explicit_bzero(&d->key, sizeof(d->key));
 	trk_client_free(&d->trk);
 	inflight_close(&d->inflight);
+	mail_rules_unref(&d->rules);
 	conf_unref(&d->conf);
 }
 
@@ -204,6 +221,7 @@ int
 main(int argc, char **argv)
 {
 	struct daemon dm = { 0 };
+	struct ipc_in in;
 	const char *read[2] = { NULL, NULL };
 	const char *write[3] = { NULL, NULL, NULL };
 	AUTO_ARENA a = { 0 };
@@ -218,6 +236,10 @@ main(int argc, char **argv)
 
 	json_set_alloc_funcs(xmalloc, xfree);
 	proc_begin(&dm.proc, argc, argv);
+	ipc_in_init(&in, &dm.proc.start);
+	if (dlv_rules_load(&dm.proc.log, dm.proc.conf, &in, &dm.dlv.rules) !=
+	    RC_OK)
+		return PROC_EX_CONFIG;
 	dm.dlv.spool_dir = str_fmt(&a, "%s/spool", dm.proc.conf->run_dir).p;
 	/* The bodies of the queue are read, and their files are the store's. */
 	read[0] = dm.proc.conf->data_dir;

@@ -224,8 +224,8 @@ put_header(struct buf *out, const struct mail_dsn *d)
 		rc = put_text(out, d->to, false);
 	if (rc == RC_OK)
 		rc = buf_fmt(out, ">\r\nSubject: %s\r\n",
-		    d->double_from.n > 0 ? "A bounce could not be delivered"
-					 : w->subject);
+		    d->is_double ? "A bounce could not be delivered"
+				 : w->subject);
 	if (rc == RC_OK)
 		rc = mail_trace_date(out, (struct mail_date){ d->now, 0 });
 	if (rc == RC_OK)
@@ -245,6 +245,28 @@ put_header(struct buf *out, const struct mail_dsn *d)
 }
 
 static enum rc
+explain_double(struct buf *out, const struct mail_dsn *d)
+{
+	enum rc rc = buf_add(
+	    out, STR("A notice of failed delivery could itself not be "
+		     "delivered.\r\nIt is returned to you, the postmaster; "
+		     "nobody else is told.\r\n\r\nIt was to go to:\r\n"));
+
+	if (rc != RC_OK || d->double_to.n == 0)
+		return rc;
+	rc = buf_add(out, STR("\r\n"));
+	if (rc == RC_OK)
+		rc = put_wrapped(out, "  ", d->double_to);
+	if (rc == RC_OK)
+		rc = put_wrapped(out, "    ",
+		    STR("There is no such address here, or it takes no mail."));
+	return rc == RC_OK ? buf_add(out,
+				 STR("\r\nIt tells of a message that could not "
+				     "be delivered to:\r\n"))
+			   : rc;
+}
+
+static enum rc
 put_people(struct buf *out, const struct mail_dsn *d)
 {
 	enum rc rc = buf_fmt(out,
@@ -253,22 +275,17 @@ put_people(struct buf *out, const struct mail_dsn *d)
 	    "This is the mail system at %.*s.\r\n\r\n",
 	    STRF(d->unique), STRF(d->host));
 
-	if (rc == RC_OK && d->double_from.n > 0)
-		rc = buf_fmt(out,
-		    "A notice of failed delivery could itself not be "
-		    "delivered.\r\nIt is returned to you, the postmaster; "
-		    "nobody else is told.\r\n\r\n");
 	if (rc == RC_OK)
-		rc = buf_fmt(out, "%s:\r\n",
-		    d->double_from.n > 0 ? "It was to go to"
-					 : words[d->rcpt[0].action].first);
+		rc = d->is_double ? explain_double(out, d)
+				  : buf_fmt(out, "%s:\r\n",
+					words[d->rcpt[0].action].first);
 	for (size_t i = 0; i < d->nrcpt && rc == RC_OK; i++) {
 		rc = buf_add(out, STR("\r\n"));
 		if (rc == RC_OK)
 			rc = put_wrapped(out, "  ", d->rcpt[i].address);
 		if (rc == RC_OK)
 			rc = explain_why(out, &d->rcpt[i]);
-		if (rc == RC_OK && d->double_from.n == 0)
+		if (rc == RC_OK && !d->is_double)
 			rc = explain_todo(out, &d->rcpt[i]);
 	}
 	if (rc == RC_OK)

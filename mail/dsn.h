@@ -51,10 +51,11 @@ struct mail_dsn {
 	struct str envid;                 /* xtext, "" none */
 	const struct mail_dsn_rcpt *rcpt; /* all of one action */
 	size_t nrcpt;
-	struct str original;    /* the message, or its header */
-	bool full;              /* original is the whole message */
-	struct str double_from; /* for postmaster: the notice that bounced was
-				   to go to this address; "" otherwise */
+	struct str original;  /* the message, or its header */
+	bool full;            /* original is the whole message */
+	bool is_double;       /* for the postmaster: nobody else can be told */
+	struct str double_to; /* who should have been, and is not there; "":
+				 what failed had the null return path */
 };
 
 MUST_CHECK enum rc mail_dsn_write(struct buf *out, const struct mail_dsn *d);

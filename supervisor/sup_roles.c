@@ -22,6 +22,7 @@ const struct sup_role sup_roles[] = {
 	    .name = "delivery",
 	    .program = "gatepost-delivery",
 	    .service = "delivery",
+	    .rules = true,
 	    .peers = "mx access",
 	    .stop_rank = 1,
 	},

@@ -310,6 +310,54 @@ def test_a_mended_destination_is_tried_when_asked_for(tmp_path, sink):
         g.close()
 
 
+def test_senders_exist_as_recipients_do(tmp_path, sink):
+    """By subaddress (VERP), map or catch-all: a notice goes where other mail
+    to them goes, and the postmaster has none of it."""
+    ben, cat = "ben@" + ldif.MAIL, "cat@" + ldif.MAIL
+    sink.on("rcpt", "550 5.1.1 no", match="no@")
+    sink.extensions = ["PIPELINING"]
+    g = outgoing(tmp_path, sink, relay_networks=["127.0.0.1"])
+    rules = os.path.join(g.folder, "rules")
+    with open(rules, "w") as f:
+        f.write("recipient info@%s %s %s\n" % (ldif.MAIL, ben, cat))
+    g.write_conf(rules_file=rules)
+
+    def relay(sender, to, notify=""):
+        with g.smtp() as c:
+            assert c.cmd("EHLO client.test").code == 250
+            assert c.cmd("MAIL FROM:<%s@%s>" % (sender, ldif.MAIL)).code == 250
+            assert c.cmd("RCPT TO:<%s>%s" % (to, notify)).code == 250
+            assert c.data(message(sender, to, unique("from"))).code == 250
+
+    def told(user):
+        return sorted((m["To"].split("@")[0], fields(m)["Action"])
+                      for m in notices(g, user))
+
+    try:
+        g.start()
+        relay("ben+list-7", "no@example.net")
+        relay("info", "no@example.net")
+        relay("info", "yes@example.net", " NOTIFY=SUCCESS")
+        bens = [("ben+list-7", "failed"), ("info", "failed"),
+                ("info", "relayed")]
+        wait_until(lambda: told("ben") == bens, "Ben's notices", step=0.3)
+        wait_until(lambda: told("cat") == bens[1:], "Cat's", step=0.3)
+        # Rules are as they are when the notice is made.
+        with open(rules, "w") as f:
+            f.write("catch-all @%s %s\n" % (ldif.MAIL, cat))
+        g.cli("reload")
+
+        def caught():
+            relay("whoever", "no@example.net")
+            return ("whoever", "failed") in told("cat")
+        wait_until(caught, "the new rules", step=1)
+        emptied(g)
+        assert told("ben") == bens
+        assert {who for who, _ in told("ann")} <= {ANN.split("@")[0]}
+    finally:
+        g.close()
+
+
 def test_bounces_of_bounces_are_the_postmasters(tmp_path, sink):
     """From nobody to somebody elsewhere who is refused."""
     sink.on("rcpt", "550 5.1.1 no")
@@ -321,8 +369,19 @@ def test_bounces_of_bounces_are_the_postmasters(tmp_path, sink):
                       message("x@y.test", "joe@example.net", "a bounce"))
         m = notice(g)  # Ann is the postmaster
         assert m["To"] == ANN
-        assert "postmaster" in m.get_payload()[0].get_content()
+        text = " ".join(m.get_payload()[0].get_content().split())
+        assert "you, the postmaster" in text
+        assert "It was to go to: joe@example.net" in text
         emptied(g)
+        # A sender whom nobody knows: it was to go there, and not to Joe.
+        with g.smtp() as c:
+            c.deliver("nobody@" + ldif.MAIL, ["joe@example.net"],
+                      message("x@y.test", "joe@example.net", "from nobody"))
+        m = wait_until(lambda: len(notices(g)) == 2 and notices(g)[1],
+                       "the other", step=0.3)
+        text = " ".join(m.get_payload()[0].get_content().split())
+        assert "It was to go to: nobody@" + ldif.MAIL in text
+        assert "be delivered to: joe@example.net" in text
     finally:
         g.close()
 

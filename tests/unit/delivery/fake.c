@@ -5,6 +5,8 @@ static const char *const fake_domains[] = { "example.org" };
 const struct conf fake_conf = {
 	.hostname = "mail.example.org",
 	.dkim_dir = "",
+	.rules_file = "rules",
+	.subaddress = "+",
 	.postmaster = "postmaster@example.org",
 	.domains = { fake_domains, COUNT(fake_domains) },
 	.memory_body_max = 1u << 20,
@@ -138,8 +140,13 @@ dir_rcpts(struct dir_client *d, struct arena *a, const struct str *addresses,
 	if (d->down)
 		return RC_TEMP;
 	for (size_t i = 0; i < n; i++) {
-		out[i] = fake_person(ANN, "ann@example.org");
+		out[i] = fake_person(
+		    str_has_prefix(addresses[i], STR("bob@")) ? BOB : ANN,
+		    "ann@example.org");
 		out[i].address = addresses[i];
+		if (str_chr(addresses[i], '+') < addresses[i].n ||
+		    str_has_prefix(addresses[i], STR("nobody@")))
+			out[i] = (struct dir_rcpt){ .rc = RC_NOENT };
 	}
 	return RC_OK;
 }

@@ -314,6 +314,7 @@ store_queue_key(
 /* The reader is the store itself. */
 struct store_msg {
 	struct str text;
+	bool damaged;
 };
 
 enum rc
@@ -345,6 +346,7 @@ store_queue_msg_open(struct store_view *v, const unsigned char *key,
 		return RC_NOENT;
 	m = xcalloc(1, sizeof(*m));
 	m->text = s->queued_body;
+	m->damaged = s->damaged;
 	*out = m;
 	return RC_OK;
 }
@@ -361,6 +363,8 @@ store_msg_read(
 {
 	struct str s = str_sub(m->text, (size_t)off, n);
 
+	if (m->damaged)
+		return RC_TEMP;
 	if (s.n > 0)
 		memcpy(p, s.p, s.n);
 	*out_n = s.n;

@@ -27,6 +27,7 @@ struct store_client {
 	struct str last_account;
 
 	struct str queued_body; /* of every queued message */
+	_Atomic bool damaged;   /* it cannot be read */
 
 	/* the last submit, copied */
 	_Atomic unsigned submits;

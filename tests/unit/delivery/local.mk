@@ -1,5 +1,6 @@
 if HAVE_CMOCKA
 delivery_tests = \
+	%D%/notice_test \
 	%D%/people_test \
 	%D%/queue_test \
 	%D%/reload_test \
@@ -13,8 +14,11 @@ check_PROGRAMS += $(delivery_tests)
 delivery_fakes = %D%/fake.h %D%/fake.c
 delivery_store = %D%/fake_store.h %D%/fake_store.c \
 	%D%/fake_rem.h %D%/fake_rem.c
-delivery_libs = libdelivery.a libtrkclient.a libmail.a libconf.a $(LIB_LIBS) \
-	$(JANSSON_LIBS) $(CMOCKA_LIBS)
+delivery_libs = libdelivery.a libdirclient.a libtrkclient.a libmail.a \
+	libconf.a $(LIB_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+%C%_notice_test_SOURCES = %D%/notice_test.c $(delivery_fakes) \
+	$(delivery_store)
+%C%_notice_test_LDADD = $(delivery_libs)
 %C%_people_test_SOURCES = %D%/people_test.c $(delivery_fakes)
 %C%_people_test_LDADD = $(delivery_libs)
 %C%_queue_test_SOURCES = %D%/queue_test.c $(delivery_fakes) $(delivery_store)

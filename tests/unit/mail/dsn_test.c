@@ -193,9 +193,33 @@ originals_are_returned(void **state)
 	d.full = false;
 	text = write_one(&head, &d);
 	assert_true(has(text, "Content-Type: text/rfc822-headers\r\n"));
-	d.double_from = STR("<>");
+	d.is_double = true;
 	text = write_one(&twice, &d);
 	assert_true(has(text, "returned to you, the postmaster"));
+	assert_true(has(text, "It was to go to:\r\n\r\n  joe@example.net\r\n"));
+}
+
+/* The sender who is not there, and not whom the message was for. */
+static void
+a_double_bounce_names_who_was_to_get_it(void **state)
+{
+	const struct mail_dsn_rcpt r = { .action = MAIL_DSN_FAILED,
+		.address = STR("joe@example.net"),
+		.status = STR("5.0.0") };
+	struct mail_dsn d = plain;
+	AUTO_BUF b = { 0 };
+	struct str text;
+
+	(void)state;
+	d.rcpt = &r;
+	d.nrcpt = 1;
+	d.is_double = true;
+	d.double_to = STR("nobody@example.org");
+	text = write_one(&b, &d);
+	assert_true(
+	    has(text, "It was to go to:\r\n\r\n  nobody@example.org\r\n"));
+	assert_true(
+	    has(text, "not be delivered to:\r\n\r\n  joe@example.net\r\n"));
 }
 
 int
@@ -207,6 +231,7 @@ main(void)
 		cmocka_unit_test(lines_stay_short),
 		cmocka_unit_test(utf8_reaches_people_whole),
 		cmocka_unit_test(originals_are_returned),
+		cmocka_unit_test(a_double_bounce_names_who_was_to_get_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
