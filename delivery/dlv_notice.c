@@ -5,9 +5,10 @@
  * senders exist by map, subaddress (VERP) or catch-all as recipients do.
  *
  * A notice that leaves is signed by the key of our name, or of the mail domain
- * that our name lies in, which is as good for DMARC.  A signer that is down
- * keeps it waiting as long as a try would wait at most, and not longer: late
- * and unsigned is better than never.
+ * that our name lies in, which is as good for DMARC.  A signer that is down, or
+ * an original that cannot be read, keeps it waiting as long as a try would wait
+ * at most, and not longer: late and unsigned, or without the original, is
+ * better than never.
  */
 #include <string.h>
 
@@ -143,28 +144,6 @@ rcpt_of(const struct notice *t, size_t i)
 	return r;
 }
 
-/* What of the original goes back, RFC 3461 section 4.3. */
-static enum rc
-original(struct notice *t, struct mail_dsn *dsn)
-{
-	const struct store_queue_item *item = t->item;
-	uint64_t size = item->edits.n + item->size;
-	uint64_t max = t->e[0].ret == REM_RET_FULL   ? DLV_NOTICE_FULL
-		       : t->e[0].ret == REM_RET_NONE ? DLV_NOTICE_SHORT
-						     : 0;
-	struct str head;
-	enum rc rc;
-
-	dsn->full = t->action == DLV_FAILED && size <= max;
-	rc = dlv_body_head(t->d, t->a, item->message_id,
-	    dsn->full ? (size_t)size : DLV_NOTICE_HEADER, &head);
-	if (rc != RC_OK)
-		return RC_TEMP;
-	dsn->original =
-	    dsn->full ? head : str_sub(head, 0, mail_header_len(head));
-	return RC_OK;
-}
-
 /* The same for the same recipients at the same attempt. */
 static void
 name_of(const struct notice *t, uint64_t out[2])
@@ -272,6 +251,40 @@ due_since(const struct notice *t)
 	return t->q[0]->next_at;
 }
 
+/* It has waited for what it cannot have as long as a try waits at most. */
+static bool
+overdue(const struct notice *t)
+{
+	return t->now >= due_since(t) + (int64_t)t->conf->queue_retry_max_s;
+}
+
+/* What of the original goes back, RFC 3461 section 4.3; RC_TEMP: later. */
+static enum rc
+original(struct notice *t, struct mail_dsn *dsn)
+{
+	const struct store_queue_item *item = t->item;
+	uint64_t size = item->edits.n + item->size;
+	uint64_t max = t->e[0].ret == REM_RET_FULL   ? DLV_NOTICE_FULL
+		       : t->e[0].ret == REM_RET_NONE ? DLV_NOTICE_SHORT
+						     : 0;
+	bool full = t->action == DLV_FAILED && size <= max;
+	struct str text = STR("");
+	enum rc rc = dlv_body_head(t->d, t->a, item->message_id,
+	    full ? (size_t)size : DLV_NOTICE_HEADER, &text);
+
+	if (rc != RC_OK) {
+		log_warn(t->log, "notice.original", KVC("rc", rc_name(rc)),
+		    KVU("full", full));
+		if (!overdue(t))
+			return RC_TEMP;
+		dsn->unreadable = true;
+		return RC_OK;
+	}
+	dsn->full = full;
+	dsn->original = full ? text : str_sub(text, 0, mail_header_len(text));
+	return RC_OK;
+}
+
 static enum rc
 sign_as(struct notice *t, const struct dlv_submit *m, struct str domain,
     struct str *out)
@@ -308,10 +321,7 @@ sign(struct notice *t, struct dlv_submit *m)
 		return RC_OK;
 	log_warn(t->log, "notice.unsigned", KVC("rc", rc_name(rc)),
 	    KV("to", t->told));
-	return rc != RC_BAD &&
-		       t->now < due_since(t) + (int64_t)c->queue_retry_max_s
-		   ? RC_TEMP
-		   : RC_OK;
+	return rc == RC_BAD || overdue(t) ? RC_OK : RC_TEMP;
 }
 
 static bool

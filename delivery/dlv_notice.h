@@ -13,7 +13,8 @@
  * Errors     RC_OK something was done: read the message again; RC_NOENT there
  *            was nothing to do; RC_TEMP not now.
  * Limits     DLV_NOTICE_RCPTS in one notice; originals above DLV_NOTICE_FULL
- *            are returned as headers.
+ *            are returned as headers, those that cannot be read for
+ *            queue_retry_max_s not at all.
  */
 #ifndef DLV_NOTICE_H
 #define DLV_NOTICE_H

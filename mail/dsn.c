@@ -288,6 +288,10 @@ put_people(struct buf *out, const struct mail_dsn *d)
 		if (rc == RC_OK && !d->is_double)
 			rc = explain_todo(out, &d->rcpt[i]);
 	}
+	if (rc == RC_OK && d->unreadable)
+		rc = buf_add(out,
+		    STR("\r\nThe message cannot be returned with this notice: "
+			"it cannot be read\r\nany more on this server.\r\n"));
 	if (rc == RC_OK)
 		rc = buf_add(out, STR("\r\nWho can help: "));
 	if (rc == RC_OK)
@@ -382,9 +386,7 @@ put_original(struct buf *out, const struct mail_dsn *d)
 		rc = buf_add(out, d->original);
 	if (rc == RC_OK && !str_has_isuffix(d->original, STR("\r\n")))
 		rc = buf_add(out, STR("\r\n"));
-	return rc == RC_OK
-		   ? buf_fmt(out, "\r\n--gp-%.*s--\r\n", STRF(d->unique))
-		   : rc;
+	return rc;
 }
 
 enum rc
@@ -396,5 +398,10 @@ mail_dsn_write(struct buf *out, const struct mail_dsn *d)
 		rc = put_people(out, d);
 	if (rc == RC_OK)
 		rc = put_report(out, d);
-	return rc == RC_OK ? put_original(out, d) : rc;
+	/* RFC 6522 section 3: the third part is optional. */
+	if (rc == RC_OK && !d->unreadable)
+		rc = put_original(out, d);
+	return rc == RC_OK
+		   ? buf_fmt(out, "\r\n--gp-%.*s--\r\n", STRF(d->unique))
+		   : rc;
 }

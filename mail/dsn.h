@@ -3,7 +3,7 @@
  *
  * Formats    multipart/report (RFC 6522): an explanation for people first,
  *            message/delivery-status (RFC 3464), then the original message or
- *            its header.  Lines end in CRLF.
+ *            its header, if there is something left of it.  Lines end in CRLF.
  * Hostile    Addresses, replies of servers and the original are foreign: what
  *            could end a line or a field becomes '?', long text is cut and
  *            folded; the boundary is random, so the original cannot end its
@@ -53,6 +53,7 @@ struct mail_dsn {
 	size_t nrcpt;
 	struct str original;  /* the message, or its header */
 	bool full;            /* original is the whole message */
+	bool unreadable;      /* nothing of it can be returned */
 	bool is_double;       /* for the postmaster: nobody else can be told */
 	struct str double_to; /* who should have been, and is not there; "":
 				 what failed had the null return path */

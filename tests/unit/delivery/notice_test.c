@@ -226,6 +226,47 @@ without_the_directory_it_waits(void **state)
 	end(&t);
 }
 
+/* Damaged on disk: it goes without, but not before it has waited. */
+static void
+what_cannot_be_read_is_told_of(void **state)
+{
+	static const struct {
+		enum dlv_action action;
+		int64_t age;
+		bool damaged, sent;
+	} rows[] = {
+		{ DLV_FAILED, 0, false, true },
+		{ DLV_FAILED, 0, true, false },
+		{ DLV_FAILED, 3500, true, false },
+		{ DLV_FAILED, 3600, true, true },
+		{ DLV_RELAYED, 3600, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct dlv_entry e = refused;
+		struct dlv_step step;
+		struct test t;
+
+		begin(&t);
+		e.action = rows[i].action;
+		t.store.damaged = rows[i].damaged;
+		decided(
+		    &t, "ann@example.org", "jim@example.net", &e, rows[i].age);
+		dlv_retry_step(&t.d, STR("a1"), &step);
+		assert_int_equal(t.store.submits, rows[i].sent);
+		assert_int_equal(fake_store_entries(&t.store), !rows[i].sent);
+		if (rows[i].sent) {
+			assert_int_equal(says(&t, "cannot be read\r\nany more"),
+			    rows[i].damaged);
+			assert_int_equal(
+			    says(&t, "Subject: hello"), !rows[i].damaged);
+			assert_true(says(&t, "jim@example.net"));
+		}
+		end(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -234,6 +275,7 @@ main(void)
 		cmocka_unit_test(the_postmaster_reads_who_was_to_be_told),
 		cmocka_unit_test(what_failed_for_the_postmaster_is_held),
 		cmocka_unit_test(without_the_directory_it_waits),
+		cmocka_unit_test(what_cannot_be_read_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

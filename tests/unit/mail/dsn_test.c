@@ -181,7 +181,7 @@ originals_are_returned(void **state)
 		.address = STR("joe@example.net"),
 		.status = STR("5.0.0") };
 	struct mail_dsn d = plain;
-	AUTO_BUF full = { 0 }, head = { 0 }, twice = { 0 };
+	AUTO_BUF full = { 0 }, head = { 0 }, twice = { 0 }, none = { 0 };
 	struct str text;
 
 	(void)state;
@@ -193,6 +193,15 @@ originals_are_returned(void **state)
 	d.full = false;
 	text = write_one(&head, &d);
 	assert_true(has(text, "Content-Type: text/rfc822-headers\r\n"));
+	d.unreadable = true;
+	d.original = STR("");
+	text = write_one(&none, &d);
+	assert_true(has(text, "cannot be returned with this notice"));
+	assert_true(has(text, "\r\n--gp-0123456789abcdef--\r\n"));
+	assert_false(has(text, "rfc822-headers"));
+	d = plain;
+	d.rcpt = &r;
+	d.nrcpt = 1;
 	d.is_double = true;
 	text = write_one(&twice, &d);
 	assert_true(has(text, "returned to you, the postmaster"));
