@@ -57,6 +57,15 @@ piece(FILE *f, const char *before, struct str s, const char *behind)
 	fputs(behind, f);
 }
 
+/* A server's reply begins with its code, and has a status or not. */
+static bool
+says_code(const struct trk_event *e)
+{
+	struct str code = e->code, text = e->text;
+
+	return code.n > 0 && str_eq(str_word(&code), str_word(&text));
+}
+
 static void
 say_event(struct trace *t, const struct trk_event *e)
 {
@@ -74,8 +83,7 @@ say_event(struct trace *t, const struct trk_event *e)
 	}
 	piece(f, " ", e->rcpt, "");
 	piece(f, " host ", e->host, "");
-	/* A server's reply begins with it, as a rule. */
-	if (!str_has_prefix(e->text, e->code))
+	if (!says_code(e))
 		piece(f, " ", e->code, "");
 	piece(f, e->rcpt.n > 0 && e->code.n == 0 ? ": " : " ", e->text, "");
 	if (e->kind == TRK_ACCEPT) {

@@ -51,9 +51,30 @@ state_name(uint32_t state)
 	}
 }
 
+/* The first version wrote the code of a reply twice: "HOST: 451 451 TEXT". */
+static struct str
+code_once(struct arena *a, struct str reason)
+{
+	size_t at = str_find(reason, STR(": "));
+	struct str code, text, rest = str_from(reason, at);
+	uint64_t n;
+
+	if (!str_cut_prefix(&rest, STR(": ")))
+		return reason;
+	text = rest;
+	code = str_word(&text);
+	rest = text;
+	if (code.n != 3 || str_u64(code, 599, &n) != RC_OK ||
+	    !str_eq(str_word(&rest), code))
+		return reason;
+	return str_fmt(
+	    a, "%.*s: %.*s", STRF(str_sub(reason, 0, at)), STRF(text));
+}
+
 static json_t *
 entry(const struct store_queued *q, int64_t now)
 {
+	AUTO_ARENA a = { 0 };
 	json_t *o = json_object();
 
 	json_object_set_new(o, "entry", json_integer((json_int_t)q->id));
@@ -61,7 +82,7 @@ entry(const struct store_queued *q, int64_t now)
 	json_object_set_new(o, "kind", kind_name(q->kind));
 	json_object_set_new(o, "dir_id", text(q->dir_id));
 	json_object_set_new(o, "state", state_name(q->state));
-	json_object_set_new(o, "reason", text(q->reason));
+	json_object_set_new(o, "reason", text(code_once(&a, q->reason)));
 	json_object_set_new(o, "attempts", json_integer(q->attempts));
 	json_object_set_new(o, "next_at",
 	    q->state == DLV_READY ? json_integer(q->next_at) : json_null());

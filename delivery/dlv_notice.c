@@ -104,7 +104,6 @@ rcpt_of(const struct notice *t, size_t i)
 		.orcpt = e->orcpt,
 		.status = e->status,
 		.host = e->host,
-		.code = (unsigned)e->code,
 		.reply = e->reply.n > 0 ? e->reply : t->q[i]->reason,
 		.from_server = e->from_server,
 		.expired = e->expired,

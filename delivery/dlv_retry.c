@@ -204,12 +204,8 @@ look_up(struct retry *t, const struct store_queued *q, struct dir_rcpt *out)
 struct str
 dlv_why_text(struct arena *a, const char *what, const struct dlv_why *why)
 {
-	struct str code = STR("");
-
-	if (why->code != 0)
-		code = str_fmt(a, "%u ", (unsigned)why->code);
-	return str_fmt(a, "%s, the last error of %.*s: %.*s%.*s", what,
-	    STRF(why->host), STRF(code), STRF(why->reply));
+	return str_fmt(a, "%s, the last error of %.*s: %.*s", what,
+	    STRF(why->host), STRF(why->reply));
 }
 
 /* The last error of the place, if it is news. */

@@ -61,7 +61,7 @@ bool dlv_retry_expires(const struct store_queued *q, const struct dlv_entry *e);
 int64_t dlv_retry_warn_at(const struct conf *conf,
     const struct store_queue_item *item, const struct store_queued *q,
     const struct dlv_entry *e, int64_t grace);
-/* "WHAT, the last error of HOST: CODE TEXT": of a place that is down. */
+/* "WHAT, the last error of HOST: REPLY": of a place that is down. */
 struct str dlv_why_text(
     struct arena *a, const char *what, const struct dlv_why *why);
 

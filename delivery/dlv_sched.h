@@ -39,8 +39,7 @@ struct dlv_numbers {
 /* Why nobody was reached at a place the last time. */
 struct dlv_why {
 	struct str host, status, reply;
-	uint64_t code; /* 0: not said by a server */
-	int64_t at;    /* unix seconds */
+	int64_t at; /* unix seconds */
 };
 
 struct dlv_place {

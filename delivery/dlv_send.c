@@ -103,14 +103,10 @@ static struct str
 reason_of(struct result *t, const struct rem_result *r)
 {
 	struct str who = t->out->host.n > 0 ? t->out->host : t->hop;
-	struct str text =
-	    str_fmt(t->p->a, "%.*s: ", STRF(str_sub(who, 0, 255)));
 
 	if (t->terse)
 		return STR("");
-	if (r->code != 0)
-		text = str_fmt(t->p->a, "%.*s%u ", STRF(text), r->code);
-	return str_fmt(t->p->a, "%.*s%.*s", STRF(text),
+	return str_fmt(t->p->a, "%.*s: %.*s", STRF(str_sub(who, 0, 255)),
 	    STRF(str_sub(r->reply, 0, MIN(REASON_MAX, t->words))));
 }
 
@@ -151,7 +147,6 @@ dlv_send_why(struct dlv_send *s, struct dlv_why *out)
 		.host = host_of(&s->a, &s->out),
 		.status = r->status,
 		.reply = str_sub(r->reply, 0, REASON_MAX),
-		.code = r->code,
 		.at = now_unix(),
 	};
 	if (out->host.n == 0)

@@ -66,10 +66,11 @@ struct rem_message {
 };
 
 struct rem_result {
-	enum rc rc;         /* RC_OK taken; RC_DENY refused for good; RC_TEMP */
-	unsigned code;      /* reply code, 0: none was given */
-	struct str status;  /* "5.1.1"; always set */
-	struct str reply;   /* the server's words, or ours; one line */
+	enum rc rc;        /* RC_OK taken; RC_DENY refused for good; RC_TEMP */
+	unsigned code;     /* reply code, 0: none was given */
+	struct str status; /* "5.1.1"; always set */
+	/* One line: the server's words, the code first as it came, or ours. */
+	struct str reply;
 	bool from_server;   /* the reply is the server's (DSN: smtp;) */
 	bool dsn_passed_on; /* it announced DSN: notices are its business */
 };

@@ -271,10 +271,7 @@ put_smart_host(struct probe *p, struct ipc_msg *out)
 		proc_check_line(out, PROC_GOOD, tried, found, STR(""));
 		return;
 	}
-	if (p->rc == RC_OK && p->to.code != 0)
-		found =
-		    str_fmt(&p->a, "%u %.*s", p->to.code, STRF(p->to.reply));
-	else if (p->rc == RC_OK)
+	if (p->rc == RC_OK)
 		found = p->to.reply;
 	proc_check_line(out, PROC_FAIL, tried, found,
 	    STR("see smart_hosts, smart_host_user, smart_host_password_file, "

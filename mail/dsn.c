@@ -165,18 +165,15 @@ explain_why(struct buf *out, const struct mail_dsn_rcpt *r)
 {
 	AUTO_ARENA a = { 0 };
 	struct str reply = str_sub(r->reply, 0, MAIL_DSN_TEXT);
-	struct str line = reply;
 	enum rc rc = RC_OK;
 
 	if (r->from_server)
 		rc = put_wrapped(out, "    ",
 		    str_fmt(&a, "The server %.*s answered:",
 			STRF(str_sub(r->host, 0, 300))));
-	if (r->code != 0)
-		line = str_fmt(&a, "%u %.*s", r->code, STRF(reply));
 	if (rc == RC_OK && reply.n > 0)
 		rc = put_wrapped(
-		    out, r->from_server ? "        " : "    ", line);
+		    out, r->from_server ? "        " : "    ", reply);
 	return rc;
 }
 
@@ -338,13 +335,9 @@ put_rcpt(struct buf *out, const struct mail_dsn_rcpt *r)
 			STRF(str_sub(host, 0, str_chr(host, ' ')))));
 	if (rc == RC_OK && r->reply.n > 0)
 		rc = put_field(out, "Diagnostic-Code",
-		    r->code != 0
-			? str_fmt(&a, "%s;%u %.*s",
-			      r->from_server ? "smtp" : "x-gatepost", r->code,
-			      STRF(str_sub(r->reply, 0, MAIL_DSN_TEXT)))
-			: str_fmt(&a, "%s;%.*s",
-			      r->from_server ? "smtp" : "x-gatepost",
-			      STRF(str_sub(r->reply, 0, MAIL_DSN_TEXT))));
+		    str_fmt(&a, "%s;%.*s",
+			r->from_server ? "smtp" : "x-gatepost",
+			STRF(str_sub(r->reply, 0, MAIL_DSN_TEXT))));
 	if (rc == RC_OK && r->last_attempt > 0)
 		rc = put_date(out, "Last-Attempt-Date", r->last_attempt);
 	if (rc == RC_OK && r->will_retry > 0)

@@ -34,8 +34,7 @@ struct mail_dsn_rcpt {
 	struct str orcpt;     /* "rfc822;xtext", "" none */
 	struct str status;    /* "5.1.1" */
 	struct str host;      /* other server: "mx.example.net [192.0.2.1]" */
-	unsigned code;        /* of its reply, 0 none */
-	struct str reply;     /* its words, or ours */
+	struct str reply;     /* its words, the code first, or ours */
 	bool from_server;     /* the reply is the server's */
 	bool expired;         /* given up after the time allowed */
 	int64_t last_attempt; /* unix seconds, 0 unknown */

@@ -178,7 +178,9 @@ def test_a_refusal_becomes_a_notice(gp, sink):
     assert f["Action"] == "failed" and f["Status"] == "5.1.1"
     assert f["Final-Recipient"].replace(" ", "") == "rfc822;joe@example.net"
     assert "Joe@example.net" in f["Original-Recipient"]
-    assert "550" in f["Diagnostic-Code"]
+    # As the server gave it, but for what is no ASCII.
+    assert f["Diagnostic-Code"] == "smtp;550 5.1.1 no ?? such user"
+    assert "answered: 550 5.1.1 no ?? such user" in " ".join(text.split())
     assert m.get_payload()[1].get_payload()[0]["Original-Envelope-Id"] \
         == "QQ=1"
     assert subject in m.get_payload()[2].as_string()
@@ -260,7 +262,10 @@ def test_what_waits_behind_a_dead_place_is_late_too(tmp_path, sink):
         late, = [m for m in found if "jim@" in fields(m)["Final-Recipient"]]
         text = " ".join(late.get_payload()[0].get_content().split())
         assert "not tried yet, the last error of" in text
-        assert "421 4.3.2 closed today" in text
+        assert ": 421 4.3.2 closed today" in text
+        assert {e["reason"].partition(": ")[2] for m in queue(g)
+                for e in m["entries"] if e["attempts"]} \
+            == {"421 4.3.2 closed today"}
         assert sorted(e["attempts"] for m in queue(g)
                       for e in m["entries"]) == [0, 1]
     finally:

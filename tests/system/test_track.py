@@ -176,7 +176,7 @@ def test_mail_that_leaves(tmp_path):
             assert steps(late)[0] == "connect"
             by = {e["event"]: e for e in late["events"]}
             assert by["defer"]["code"] == "452 4.2.2"
-            assert "full" in by["defer"]["text"]
+            assert by["defer"]["text"] == "452 4.2.2 full"
             assert "127.0.0.1" in by["send"]["host"]
             assert by["connect"]["from"] == "ann"
             assert steps(late).index("defer") < steps(late).index("send")
@@ -192,6 +192,11 @@ def test_mail_that_leaves(tmp_path):
             failed = trace(gp, "--to", "jim@example.net")[0]
             by = {e["event"]: e for e in failed["events"]}
             assert by["bounce"]["code"] == "550 5.1.1"
+            assert by["bounce"]["text"] == "550 5.1.1 no such user"
+            # For people: the code once, the reply as it came.
+            text = gp.cli("trace", "--to", "jim@example.net")
+            assert " 550 5.1.1 no such user" in text
+            assert text.count("550 5.1.1") == 1, text
             assert by["notice"]["qid"] == notice["qid"]
             assert by["notice"]["sid"] == failed["qid"]
             r = wait_until(lambda: (lambda r: r["notices"] and r)(
@@ -208,7 +213,7 @@ def test_what_an_administrator_does(tmp_path):
         gp = on_ldif(tmp_path, ["ann"], outbound_private=True,
                      queue_retry_min_s=60,
                      routes=["*=smtp:127.0.0.1:%d" % sink.port])
-        sink.on("rcpt", "451 4.2.1 not today")
+        sink.on("rcpt", "451 not today")
         try:
             gp.start()
             with gp.submission("ann", PW) as c:
@@ -216,6 +221,9 @@ def test_what_an_administrator_does(tmp_path):
                                message(at("ann"), "x@x.test", "held"))[2]
             qid = reply.lines[-1].split()[-1]
             when_known(gp, "defer", qid)
+            # A reply without a status, for people: as it came.
+            text = gp.cli("trace", qid)
+            assert " 451 not today" in text and "4.0.0" not in text, text
             gp.cli("queue", "hold", qid)
             gp.cli("queue", "delete", qid)
             (m,) = when_known(gp, "delete", qid)

@@ -35,7 +35,7 @@ result_of(struct str address, bool *down)
 		.rc = RC_OK,
 		.code = 250,
 		.status = STR("2.0.0"),
-		.reply = STR("2.0.0 Ok: queued"),
+		.reply = STR("250 2.0.0 Ok: queued"),
 		.from_server = true,
 	};
 
@@ -43,13 +43,13 @@ result_of(struct str address, bool *down)
 		return (struct rem_result){ .rc = RC_DENY,
 			.code = 550,
 			.status = STR("5.1.1"),
-			.reply = STR("5.1.1 No such user"),
+			.reply = STR("550 5.1.1 No such user"),
 			.from_server = true };
 	if (str_has_prefix(address, STR("later@")))
 		return (struct rem_result){ .rc = RC_TEMP,
 			.code = 451,
 			.status = STR("4.3.0"),
-			.reply = STR("4.3.0 Not now"),
+			.reply = STR("451 4.3.0 Not now"),
 			.from_server = true };
 	if (str_has_prefix(address, STR("down@"))) {
 		*down = true;

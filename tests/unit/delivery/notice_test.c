@@ -226,6 +226,24 @@ without_the_directory_it_waits(void **state)
 	end(&t);
 }
 
+/* RFC 3464 section 2.3.6: the reply as the server gave it. */
+static void
+a_reply_is_shown_as_it_came(void **state)
+{
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	decided(&t, "ann@example.org", "jim@example.net", &refused, 0);
+	dlv_queue_start(&t.d);
+	assert_true(becomes(&t, nothing_left));
+	assert_true(
+	    says(&t, "\r\nDiagnostic-Code: smtp;550 5.1.1 No such user\r\n"));
+	assert_true(
+	    says(&t, "answered:\r\n        550 5.1.1 No such user\r\n"));
+	end(&t);
+}
+
 /* Damaged on disk: it goes without, but not before it has waited. */
 static void
 what_cannot_be_read_is_told_of(void **state)
@@ -275,6 +293,7 @@ main(void)
 		cmocka_unit_test(the_postmaster_reads_who_was_to_be_told),
 		cmocka_unit_test(what_failed_for_the_postmaster_is_held),
 		cmocka_unit_test(without_the_directory_it_waits),
+		cmocka_unit_test(a_reply_is_shown_as_it_came),
 		cmocka_unit_test(what_cannot_be_read_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,46 @@ queue_is_listed_in_pages(void **state)
 	end(&t);
 }
 
+/* As it is now, and as the first version wrote it. */
+static void
+a_reason_has_its_code_once(void **state)
+{
+	static const struct {
+		struct str stored;
+		const char *shown;
+	} rows[] = {
+		{ S("mx.example.net: 451 4.2.1 later"),
+		    "mx.example.net: 451 4.2.1 later" },
+		{ S("mx.example.net: 451 451 4.2.1 later"),
+		    "mx.example.net: 451 4.2.1 later" },
+		{ S("smtp:[::1]:25: 421 421"), "smtp:[::1]:25: 421" },
+		{ S("mx.example.net: 451 4511 later"),
+		    "mx.example.net: 451 4511 later" },
+		{ S("mx.example.net: no no"), "mx.example.net: no no" },
+		{ S("a: "), "a: " },
+		{ S(""), "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct test t;
+		json_t *root, *entry;
+
+		begin(&t);
+		fake_store_add(&t.store, "a1", ANN)->reason = rows[i].stored;
+		assert_int_equal(
+		    ask(&t, dlv_on_show, "queue_id", STR("a1")), RC_OK);
+		root = json(&t);
+		entry = json_array_get(json_object_get(root, "entries"), 0);
+		assert_string_equal(
+		    json_string_value(json_object_get(entry, "reason")),
+		    rows[i].shown);
+		json_decref(root);
+		asked(&t);
+		end(&t);
+	}
+}
+
 static void
 one_message_is_shown(void **state)
 {
@@ -766,6 +806,7 @@ main(void)
 		cmocka_unit_test(kept_entries_wait_for_their_time),
 		cmocka_unit_test(room_is_limited),
 		cmocka_unit_test(queue_is_listed_in_pages),
+		cmocka_unit_test(a_reason_has_its_code_once),
 		cmocka_unit_test(one_message_is_shown),
 		cmocka_unit_test(held_mail_goes_out_when_asked_for),
 		cmocka_unit_test(a_hop_that_is_down_is_tried_when_asked_for),

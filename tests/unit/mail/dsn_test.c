@@ -39,15 +39,14 @@ action_decides_the_words(void **state)
 	} rows[] = {
 		{ { .action = MAIL_DSN_FAILED,
 		      .status = S("5.1.1"),
-		      .code = 550,
-		      .reply = S("5.1.1 No such user"),
+		      .reply = S("550 5.1.1 No such user"),
 		      .host = S("mx.example.net [192.0.2.1]"),
 		      .from_server = true },
 		    { "Subject: Your message could not be delivered\r\n",
 			"typing errors", "Action: failed\r\nStatus: 5.1.1\r\n",
 			"Remote-MTA: dns;mx.example.net\r\n",
 			"Diagnostic-Code: smtp;550 5.1.1 No such user\r\n",
-			"550 5.1.1 No such user" } },
+			"answered:\r\n        550 5.1.1 No such user\r\n" } },
 		{ { .action = MAIL_DSN_FAILED,
 		      .status = S("5.4.7"),
 		      .expired = true,
@@ -104,7 +103,6 @@ foreign_text_is_tamed(void **state)
 		.address = STR("joe\r\nBcc: x@y\"@example.net"),
 		.orcpt = STR("rfc822;a+0D+0AX:b"),
 		.status = STR("5.1.1"),
-		.code = 550,
 		.reply = STR("evil\r\n\r\n--gp-0123\r\nX-Bad: 1\0\xff"),
 		.host = STR("mx\r\nX-Bad: 2"),
 		.from_server = true,
@@ -134,7 +132,6 @@ lines_stay_short(void **state)
 	struct mail_dsn_rcpt r = { .action = MAIL_DSN_FAILED,
 		.address = STR("joe@example.net"),
 		.status = STR("5.0.0"),
-		.code = 554,
 		.from_server = true };
 	struct mail_dsn d = plain;
 	char reply[5000];
@@ -158,8 +155,7 @@ utf8_reaches_people_whole(void **state)
 	const struct mail_dsn_rcpt r = { .action = MAIL_DSN_FAILED,
 		.address = STR("joe@example.net"),
 		.status = STR("5.0.0"),
-		.code = 554,
-		.reply = STR("gr\xc3\xbc\xc3\x9f dich"),
+		.reply = STR("554 gr\xc3\xbc\xc3\x9f dich"),
 		.from_server = true };
 	struct mail_dsn d = plain;
 	AUTO_BUF b = { 0 };
