@@ -167,7 +167,7 @@ explain_why(struct buf *out, const struct mail_dsn_rcpt *r)
 	struct str reply = str_sub(r->reply, 0, MAIL_DSN_TEXT);
 	enum rc rc = RC_OK;
 
-	if (r->from_server)
+	if (r->from_server && reply.n > 0)
 		rc = put_wrapped(out, "    ",
 		    str_fmt(&a, "The server %.*s answered:",
 			STRF(str_sub(r->host, 0, 300))));

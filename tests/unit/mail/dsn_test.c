@@ -94,6 +94,27 @@ action_decides_the_words(void **state)
 	}
 }
 
+/* Of a message to thousands its words may not be kept. */
+static void
+no_server_is_quoted_without_words(void **state)
+{
+	const struct mail_dsn_rcpt r = { .action = MAIL_DSN_FAILED,
+		.address = STR("joe@example.net"),
+		.status = STR("5.1.1"),
+		.from_server = true };
+	struct mail_dsn d = plain;
+	AUTO_BUF b = { 0 };
+	struct str text;
+
+	(void)state;
+	d.rcpt = &r;
+	d.nrcpt = 1;
+	text = write_one(&b, &d);
+	assert_false(has(text, "answered"));
+	assert_false(has(text, "Diagnostic-Code"));
+	assert_true(has(text, "typing errors"));
+}
+
 /* Nothing foreign ends a line, a field, a part. */
 static void
 foreign_text_is_tamed(void **state)
@@ -232,6 +253,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(action_decides_the_words),
+		cmocka_unit_test(no_server_is_quoted_without_words),
 		cmocka_unit_test(foreign_text_is_tamed),
 		cmocka_unit_test(lines_stay_short),
 		cmocka_unit_test(utf8_reaches_people_whole),
