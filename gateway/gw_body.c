@@ -138,6 +138,20 @@ gw_body_finish(struct gw_body *b)
 	return RC_OK;
 }
 
+/* `seen` is the header up to `len`, and all of it if `whole`. */
+static enum rc
+header_of(struct str seen, size_t len, size_t max, bool whole, struct str *out)
+{
+	if (whole && len <= max) {
+		*out = str_sub(seen, 0, len);
+		return RC_OK;
+	}
+	for (len = MIN(len, max); len > 0 && seen.p[len - 1] != '\n';)
+		len--;
+	*out = str_sub(seen, 0, len);
+	return RC_BAD;
+}
+
 enum rc
 gw_body_header(struct gw_body *b, struct arena *a, size_t max, struct str *out)
 {
@@ -145,10 +159,8 @@ gw_body_header(struct gw_body *b, struct arena *a, size_t max, struct str *out)
 	size_t len = mail_header_len(seen);
 	char *p;
 
-	if (len < seen.n || b->fd < 0) {
-		*out = str_sub(seen, 0, len);
-		return len <= max ? RC_OK : RC_BAD;
-	}
+	if (len < seen.n || b->fd < 0)
+		return header_of(seen, len, max, true, out);
 	p = arena_alloc(a, max);
 	seen = str_n(p, MIN(max, b->size));
 	if (fd_pread_all(b->fd, p, seen.n, 0) != RC_OK) {
@@ -156,10 +168,8 @@ gw_body_header(struct gw_body *b, struct arena *a, size_t max, struct str *out)
 		return RC_TEMP;
 	}
 	len = mail_header_len(seen);
-	if (len == seen.n && seen.n < b->size)
-		return RC_BAD;
-	*out = str_sub(seen, 0, len);
-	return RC_OK;
+	return header_of(
+	    seen, len, max, len < seen.n || seen.n == b->size, out);
 }
 
 /* The bytes from `at` to `end` go to the end of *to. */

@@ -38,7 +38,8 @@ MUST_CHECK enum rc gw_body_add(struct gw_body *b, struct str s);
 MUST_CHECK enum rc gw_body_finish(struct gw_body *b);
 /*
  * The header block with its empty line, at most `max` bytes of it, in memory
- * of the body or of `a`.  RC_BAD: it is longer than that.
+ * of the body or of `a`.  RC_BAD: it is longer than that, and *out is its
+ * beginning, in whole lines.
  */
 MUST_CHECK enum rc gw_body_header(
     struct gw_body *b, struct arena *a, size_t max, struct str *out);

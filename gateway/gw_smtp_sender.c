@@ -4,9 +4,14 @@
  * From is); what RFC 6409 section 8 lets us add, Date and Message-ID, is
  * added when it is missing.
  *
+ * What is not for those who read it is taken out: to whom blind copies go (RFC
+ * 5322 section 3.6.3), and Return-Path, which only the last server writes (RFC
+ * 5321 section 4.4).
+ *
  * Machines in relay_networks (printers, programs, other servers of ours) have
  * nobody to answer for them but the administrator who named their network.
- * Their mail gets the same fields, and what is odd about it is let pass.
+ * Their mail gets and loses the same fields, and what is odd about it is let
+ * pass.
  */
 #include "gateway/gw_rules.h"
 #include "mail/addrlist.h"
@@ -55,6 +60,55 @@ gw_sender_from_ok(struct gw_smtp *s, struct str from, enum next *out)
 		return true;
 	return ask(
 	    s, &from, 1, 553, "The sender address is not yours to use", out);
+}
+
+static bool
+is_private(struct str name)
+{
+	return str_ieq(name, STR("Bcc")) || str_ieq(name, STR("Resent-Bcc")) ||
+	       str_ieq(name, STR("Return-Path"));
+}
+
+/* Where such fields are; out may be NULL, to count them. */
+static size_t
+find_private(struct str header, struct mail_range *out)
+{
+	struct mail_header_iter it = { header };
+	struct mail_field f;
+	size_t n = 0;
+
+	while (mail_header_next(&it, &f)) {
+		if (!is_private(f.name))
+			continue;
+		if (out != NULL)
+			out[n] = (struct mail_range){
+				(uint64_t)(f.whole.p - header.p), f.whole.n
+			};
+		n++;
+	}
+	return n;
+}
+
+/* The header as it is without them; RC_BAD: as gw_body_header. */
+static enum rc
+take_header(struct gw_smtp *s, struct str *out)
+{
+	struct gw_body *body = &s->tx.body;
+	enum rc rc = gw_body_header(body, &s->unit, HEADER_MAX, out);
+	struct mail_range *v;
+	size_t n;
+
+	if (rc != RC_OK && (rc != RC_BAD || s->submission))
+		return rc;
+	n = find_private(*out, NULL);
+	if (n == 0)
+		return rc;
+	v = arena_calloc(&s->unit, n, sizeof(*v));
+	find_private(*out, v);
+	if (gw_body_cut(body, v, n) != RC_OK)
+		return RC_TEMP;
+	return rc == RC_OK ? gw_body_header(body, &s->unit, HEADER_MAX, out)
+			   : RC_BAD;
 }
 
 static enum rc
@@ -121,7 +175,7 @@ gw_sender_header_ok(struct gw_smtp *s, enum next *out)
 	struct addr *from;
 	size_t n;
 
-	switch (gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header)) {
+	switch (take_header(s, &header)) {
 	case RC_OK:
 		break;
 	case RC_BAD:
@@ -179,7 +233,7 @@ gw_sender_complete(struct gw_smtp *s, enum next *out)
 	struct str header;
 	struct addr *from;
 	size_t n;
-	enum rc rc = gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header);
+	enum rc rc = take_header(s, &header);
 
 	if (rc == RC_BAD) /* too large to be looked through */
 		return true;

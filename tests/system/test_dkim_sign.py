@@ -115,6 +115,33 @@ def test_odd_headers(gp):
     assert verdicts(text, records(gp)) == [True, True]
 
 
+@pytest.mark.parametrize("body", ["one line", "in memory", "spool file"])
+@pytest.mark.parametrize("verb", ["DATA", "BDAT"])
+def test_blind_copies_stay_blind(gp, verb, body):
+    """Bcc and Return-Path are gone before anybody reads or signs it."""
+    subject = unique("blind")
+    text = ("Bcc: ben@%s,\r\n\tcat@%s\r\nFrom: %s\r\nRETURN-PATH: <x@y.z>"
+            "\r\nSubject: %s\r\nresent-bcc:\r\nBcc: cat@%s\r\n\r\n" % (
+                ldif.MAIL, ldif.MAIL, ANN, subject, ldif.MAIL)).encode()
+    text += BODIES[body] + b"Bcc: in the text\r\n"
+    with gp.submission("ann", ldif.PASSWORD) as c:
+        if verb == "DATA":
+            assert c.mail(ANN, [ANN, "ben@" + ldif.MAIL], text)[2].code == 250
+        else:
+            c.must("MAIL FROM:<%s>" % ANN)
+            c.must("RCPT TO:<%s>" % ANN)
+            c.must("RCPT TO:<ben@%s>" % ldif.MAIL)
+            for piece, last in ((text[:30], ""), (text[30:], " LAST")):
+                c.send(b"BDAT %d%s\r\n" % (len(piece), last.encode()) + piece)
+                assert c.reply().code == 250
+    got = stored(gp, subject)
+    head, _, rest = got.partition(b"\r\n\r\n")
+    assert not re.findall(rb"(?mi)^(resent-)?bcc|^return-path|cat@", head), head
+    assert rest == BODIES[body] + b"Bcc: in the text\r\n"
+    assert verdicts(got, records(gp)) == [True, True]
+    arrives(gp, "ben", ldif.PASSWORD, subject)
+
+
 def test_what_is_covered(gp):
     text = signed(gp, "covered", fields="Date: Mon, 02 Nov 2026 10:00:00 "
                   "+0000\r\nList-Id: <x.%s>\r\n" % ldif.MAIL)

@@ -132,6 +132,130 @@ relay_clients_are_served_like_submitters(void **state)
 	}
 }
 
+/*
+ * Whom the blind copies went to is not for those who read it, nor is a
+ * Return-Path that somebody made up; on mail of strangers it is not ours to
+ * change.
+ */
+static void
+private_fields_are_taken_out(void **state)
+{
+#define PRIVATE "Bcc: ben@example.org,\r\n\tcat@example.org\r\n"
+	static const char *const nets[] = { "192.0.2.0/24" };
+	static const char *const fronts[] = { "203.0.113.0/24" };
+	static const struct {
+		unsigned tag;
+		const char *ip;
+		const char *in, *out;
+	} rows[] = {
+		{ GW_SUBMISSION, "198.51.100.7",
+		    PRIVATE "From: ann@example.org\r\nrESENT-bCC : x\r\n"
+			    "Subject: Bcc: y\r\n Bcc: z\r\nBCC:\r\nBcc:\r\n"
+			    "X-Bcc: q\r\nReturn-Path: <a@b>\r\n\r\nBcc: z\r\n",
+		    "From: ann@example.org\r\nSubject: Bcc: y\r\n Bcc: z\r\n"
+		    "X-Bcc: q\r\n\r\nBcc: z\r\n" },
+		{ GW_SUBMISSION, "198.51.100.7", "From: ann@example.org\r\n",
+		    "From: ann@example.org\r\n" },
+		{ GW_MX, "192.0.2.7", "A: b\r\n" PRIVATE "\r\nx\r\n",
+		    "A: b\r\n\r\nx\r\n" },
+		/* nothing but them */
+		{ GW_MX, "192.0.2.7", PRIVATE "Return-Path: <>\r\n\r\nx\r\n",
+		    "\r\nx\r\n" },
+		{ GW_MX, "192.0.2.7", PRIVATE, "" },
+		{ GW_MX, "198.51.100.7",
+		    PRIVATE "Return-Path: <x>\r\n\r\nx\r\n",
+		    PRIVATE "Return-Path: <x>\r\n\r\nx\r\n" },
+		{ GW_MX, "203.0.113.7", PRIVATE "\r\nx\r\n",
+		    PRIVATE "\r\nx\r\n" },
+		{ GW_LMTP, "192.0.2.7", PRIVATE "\r\nx\r\n",
+		    PRIVATE "\r\nx\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (unsigned bdat = 0; bdat < 2; bdat++) {
+			AUTO_ARENA a = { 0 };
+			struct fake f;
+			struct str in = str_c(rows[i].in), sign;
+
+			fake_init(&f, rows[i].tag);
+			f.tls = true;
+			f.ip = str_c(rows[i].ip);
+			f.conf.relay_networks =
+			    (struct conf_list){ nets, COUNT(nets) };
+			f.conf.front_networks =
+			    (struct conf_list){ fronts, COUNT(fronts) };
+			f.gw.sgn = (struct sgn_client *)&f;
+			f.conf.dkim_dir = "/x";
+			fake_run(&f,
+			    str_cat(&a,
+				str_fmt(&a, "%s%s%s%s",
+				    rows[i].tag == GW_LMTP
+					? "LHLO client.example\r\n"
+					: E,
+				    rows[i].tag == GW_SUBMISSION ? AUTH : "",
+				    rows[i].tag == GW_SUBMISSION ? MA : M, R),
+				bdat ? str_fmt(&a, "BDAT %zu LAST\r\n%.*s",
+					   in.n, STRF(in))
+				     : str_fmt(&a, "%s%.*s.\r\n", D, STRF(in))),
+			    99);
+			if (f.submits != 1 ||
+			    !str_eq(buf_str(&f.body), str_c(rows[i].out)))
+				fail_msg("row %zu: %.*s, %.*s", i,
+				    STRF(buf_str(&f.out)),
+				    STRF(buf_str(&f.body)));
+			/* what was signed is what is there */
+			sign = str_fmt(&a, "+%zu\r\n", f.body.n);
+			if (str_has_prefix(buf_str(&f.edits), STR("DKIM-")))
+				assert_true(str_find(buf_str(&f.edits), sign) <
+					    f.edits.n);
+			fake_free(&f);
+		}
+}
+
+/* Of a machine's header that is too large to be looked through, its start. */
+static void
+private_fields_of_a_large_header(void **state)
+{
+	static const char *const nets[] = { "192.0.2.0/24" };
+	static const size_t lines[] = { 2000, 20000, 40000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++)
+		for (unsigned memory = 0; memory < 2; memory++) {
+			AUTO_BUF in = { 0 };
+			struct fake f;
+
+			buf_init(&in, 1u << 20);
+			assert_int_equal(buf_add(&in, STR(E M R D)), RC_OK);
+			for (size_t k = 0; k < lines[i]; k++)
+				assert_int_equal(
+				    buf_fmt(&in, "%sA: %05zu\r\n",
+					k % 100 == 1 ? "Bcc: a\r\n b\r\n" : "",
+					k),
+				    RC_OK);
+			assert_int_equal(
+			    buf_add(&in, STR("\r\nBcc: x\r\n.\r\n")), RC_OK);
+			fake_init(&f, GW_MX);
+			f.conf.relay_networks =
+			    (struct conf_list){ nets, COUNT(nets) };
+			f.conf.message_size_max = 1u << 20;
+			f.conf.memory_body_max = memory ? 4u << 20 : 1;
+			fake_run(&f, buf_str(&in), 10000);
+			assert_int_equal(f.submits, 1);
+			assert_true(
+			    str_find(str_sub(buf_str(&f.body), 0, 200000),
+				STR("Bcc")) >= MIN(f.body.n - 8, 200000));
+			assert_true(
+			    str_eq(str_from(buf_str(&f.body), f.body.n - 12),
+				STR("\r\n\r\nBcc: x\r\n")));
+			if (lines[i] < 40000)
+				assert_int_equal(f.body.n, lines[i] * 10 + 10);
+			assert_int_equal(f.gw.body_memory, 0);
+			fake_free(&f);
+		}
+}
+
 /* They have seen the client; but whom they bring is a stranger all the same. */
 static void
 gateways_in_front_are_believed_and_no_more(void **state)
@@ -420,6 +544,8 @@ main(void)
 		cmocka_unit_test(submission_adds_what_is_missing),
 		cmocka_unit_test(submissions_are_signed),
 		cmocka_unit_test(relay_clients_are_served_like_submitters),
+		cmocka_unit_test(private_fields_are_taken_out),
+		cmocka_unit_test(private_fields_of_a_large_header),
 		cmocka_unit_test(gateways_in_front_are_believed_and_no_more),
 		cmocka_unit_test(policy_decides),
 		cmocka_unit_test(the_mark_of_junk_is_believed),

@@ -329,7 +329,7 @@ users_of_the_machine(void **state)
 		    STR("0 root\n7 joe\n"));
 		in = str_fmt(&a,
 		    E "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n" D
-		      "From: %s\r\n\r\n.\r\n",
+		      "Bcc: x@y.test\r\nFrom: %s\r\n\r\n.\r\n",
 		    rows[i].from, rows[i].to, rows[i].header);
 		fake_run(&f, in, 500);
 		out = fake_codes(&a, buf_str(&f.out));
@@ -338,6 +338,8 @@ users_of_the_machine(void **state)
 		    !str_eq(buf_str(&f.rcpts), str_c(rows[i].rcpts)))
 			fail_msg("row %zu: %.*s / %.*s / %.*s", i, STRF(out),
 			    STRF(buf_str(&f.from)), STRF(buf_str(&f.rcpts)));
+		assert_int_equal(
+		    str_find(buf_str(&f.body), STR("Bcc")), f.body.n);
 		gw_site_unref(&f.gw.site);
 		fake_free(&f);
 	}
