@@ -10,8 +10,10 @@
  *
  * Mail of people who have logged in is theirs by the directory and not checked,
  * nor is that of relay_networks: SPF would say of every machine of ours that it
- * is not the server for the domain.  What comes by LMTP or from front_networks
- * was checked by the server before us, which saw the client.
+ * is not the server for the domain.  Results in our name are taken out of it
+ * all the same, before we sign it (RFC 8601 section 5).  What comes by LMTP or
+ * from front_networks was checked by the server before us, which saw the
+ * client.
  */
 #include <stdatomic.h>
 
@@ -136,7 +138,7 @@ cut_as_said(struct gw_smtp *s, const struct pol_verdict *v)
 
 /*
  * What policy would have found; with `trusted`, from a server of ours before
- * us, whose mark of Junk is followed.
+ * us, whose mark of Junk is followed.  That of a submission says nothing to us.
  */
 static bool
 cut_forged(struct gw_smtp *s, bool trusted)
@@ -163,7 +165,8 @@ cut_forged(struct gw_smtp *s, bool trusted)
 		return true;
 	/* Without policy the mark is somebody else's, for somebody else. */
 	if (mail_ares_cuts(header, str_c(s->conf->hostname),
-		!trusted && s->conf->policy, cut, COUNT(cut), &n) != RC_OK)
+		!trusted && !s->submission && s->conf->policy, cut, COUNT(cut),
+		&n) != RC_OK)
 		return false;
 	return cut_out(s, cut, n);
 }
@@ -255,9 +258,7 @@ gw_policy_step(struct gw_smtp *s, enum next *out)
 {
 	bool trusted = gw_sender_is_front(s) || gw_sender_is_relay(s);
 
-	if (s->submission)
-		return true;
-	if (!s->conf->policy || trusted)
+	if (!s->conf->policy || trusted || s->submission)
 		return cut_forged(s, trusted) || trouble(s, out);
 	s->tx.tries = 0;
 	s->tx.dl = deadline_in(s->conf->policy_timeout_ms);

@@ -501,6 +501,49 @@ who_is_not_checked(void **state)
 	fake_free(&f);
 }
 
+/* Not even who may send says in our name what we have found. */
+static void
+our_own_do_not_forge_results(void **state)
+{
+	static const char *const nets[] = { "192.0.2.0/24" };
+	static const struct {
+		unsigned tag;
+		const char *login;
+	} rows[] = { { GW_SUBMISSION, AUTH }, { GW_MX, "" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (unsigned policy = 0; policy < 2; policy++) {
+			static const char kept[] =
+			    "Authentication-Results: other.example; x\r\n"
+			    "X-Spam-Flag: NO\r\nFrom: ann@example.org\r\n"
+			    "\r\n" FORGED;
+			AUTO_ARENA a = { 0 };
+			struct str sign;
+			struct fake f;
+
+			fake_init(&f, rows[i].tag);
+			f.tls = true;
+			f.conf.relay_networks =
+			    (struct conf_list){ nets, COUNT(nets) };
+			f.conf.policy = policy;
+			f.gw.sgn = (struct sgn_client *)&f;
+			f.conf.dkim_dir = "/x";
+			fake_run(&f,
+			    str_fmt(&a, E "%s" MA R D FORGED FORGED "%s.\r\n",
+				rows[i].login, kept),
+			    99);
+			assert_int_equal(f.submits, 1);
+			assert_int_equal(f.checks, 0);
+			assert_false(f.junk);
+			assert_true(str_eq(buf_str(&f.body), str_c(kept)));
+			sign = str_fmt(&a, "+%zu\r\n", f.body.n);
+			assert_true(
+			    str_find(buf_str(&f.edits), sign) < f.edits.n);
+			fake_free(&f);
+		}
+}
+
 /* Inline, memory and file; from one kind to a smaller one, too. */
 static void
 cuts_in_every_kind_of_body(void **state)
@@ -551,6 +594,7 @@ main(void)
 		cmocka_unit_test(the_mark_of_junk_is_believed),
 		cmocka_unit_test(without_policy),
 		cmocka_unit_test(who_is_not_checked),
+		cmocka_unit_test(our_own_do_not_forge_results),
 		cmocka_unit_test(cuts_in_every_kind_of_body),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
