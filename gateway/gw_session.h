@@ -115,8 +115,8 @@ struct gw_smtp {
 	struct gw_finals finals;
 	enum gw_phase phase;
 	bool esmtp;
-	bool skipping; /* an over-long line is being read */
-	unsigned errors;
+	bool skipping;   /* an over-long line is being read */
+	unsigned errors; /* since the last message that was accepted */
 	unsigned auth_failures;
 	struct arena a; /* lives from EHLO to EHLO */
 	struct str helo;

@@ -114,6 +114,17 @@ gw_final_set(const struct gw_smtp *s, const struct gw_rcpt *r)
 	return s->finals.own != NULL && s->finals.own[r->said].n > 0;
 }
 
+/*
+ * A server that passes on what others gave it has their errors, not its own,
+ * and all its mail on few connections.
+ */
+static bool
+errs_freely(const struct gw_smtp *s)
+{
+	return gw_sender_is_front(s) ||
+	       gw_guard_exempt(s->conf, netd_peer_ip(s->c));
+}
+
 enum next
 gw_reply(struct gw_smtp *s, int code, const char *status, const char *text)
 {
@@ -124,7 +135,8 @@ gw_reply(struct gw_smtp *s, int code, const char *status, const char *text)
 	if (code == 421 || code == 221)
 		return NEXT_CLOSE;
 	/* A 4xx is our trouble and no fault of the client's. */
-	if (code >= 500 && ++s->errors >= s->conf->smtp_errors_max) {
+	if (code >= 500 && ++s->errors >= s->conf->smtp_errors_max &&
+	    !errs_freely(s)) {
 		log_info(s->log, "smtp.errors", KVU("errors", s->errors),
 		    KV("client", netd_peer_ip(s->c)));
 		line = str_fmt(&s->unit, "421 4.7.0 %s Too many errors\r\n",
@@ -519,8 +531,7 @@ tarpit(struct gw_smtp *s)
 {
 	unsigned times;
 
-	if (s->lmtp || s->errors <= TARPIT_FREE ||
-	    gw_guard_exempt(s->conf, netd_peer_ip(s->c)))
+	if (s->errors <= TARPIT_FREE || errs_freely(s))
 		return NEXT_INPUT;
 	times = MIN(s->errors - TARPIT_FREE, TARPIT_TIMES);
 	netd_wake_in(s->c, (int)(s->conf->tarpit_ms * times));

@@ -240,6 +240,7 @@ finish(struct gw_smtp *s, const struct gw_pending *p)
 	case RC_OK:
 		atomic_fetch_add(&s->gw->accepted, 1);
 		gw_track_accept(s, str_c(p->queue_id));
+		s->errors = 0;
 		gw_tx_reset(s);
 		text = str_fmt(&s->unit, "Accepted as %s", p->queue_id).p;
 		return gw_reply(s, 250, "2.0.0", text);

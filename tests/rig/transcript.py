@@ -3,6 +3,7 @@ r"""Protocol transcripts: tests/proto/*.txt, played against real daemons.
 A transcript opens with "name: value" lines, then a blank line, then the talk:
 
     listen: smtp          which listener (smtp, submission, imap, ...)
+    client: 192.0.2.7     from there (default: from this machine)
     deliver: NAME         tests/proto/NAME goes to {user} first (may repeat)
 
     # a comment
@@ -67,7 +68,7 @@ class Transcript:
             name, _, value = line.partition(":")
             if name == "deliver":
                 self.deliver.append(value.strip())
-            elif name == "listen":
+            elif name in ("listen", "client"):
                 self.options[name] = value.strip()
             else:
                 raise RigError("%s:%d: unknown option" % (self.path, at + 1))

@@ -146,6 +146,15 @@ def test_only_users_who_may(gp):
         assert c.line().startswith(b"220 ")
 
 
+def test_errors_never_end_it(gp):
+    """They are of those whose mail it is; smtp_errors_max is 20."""
+    with gp.lmtp(client="192.0.2.7") as c:
+        for n in range(30):
+            c.must("MAIL FROM:<s@client.test>")
+            assert c.cmd("RCPT TO:<nobody%d@example.test>" % n).code == 550
+            c.must("RSET")
+
+
 def test_python_s_client(gp):
     subject = setups.unique("smtplib")
     for where in ((gp.lmtp_path, 0), ("127.0.0.1", gp.ports["lmtp"])):

@@ -202,6 +202,7 @@ netd_wake_in(struct netd_conn *c, int ms)
 {
 	(void)ms;
 	c->f->woken = true;
+	c->f->wakes++;
 }
 void
 netd_set_class(struct netd_conn *c, bool authenticated)

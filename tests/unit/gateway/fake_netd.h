@@ -30,6 +30,7 @@ struct fake {
 	bool junk, hold;
 	struct buf out;
 	bool closed;
+	unsigned wakes; /* that were asked for by the clock */
 	unsigned submits, dir_calls, member_calls;
 	struct buf body, trace, edits, from, rcpts;
 	char first_id[16];

@@ -109,6 +109,14 @@ mx_dialogues(void **state)
 		    "220 250 502", NULL },
 		{ "too many errors", S("A\r\nB\r\nC\r\nD\r\nE\r\n"),
 		    "220 500 500 500 500 421", NULL },
+		{ "a message makes up for errors",
+		    S("A\r\nB\r\nC\r\n" E M R D BODY "A\r\nB\r\nC\r\nD\r\n"
+		      "E\r\n"),
+		    "220 500 500 500 250 250 250 354 250 500 500 500 500 421",
+		    NULL },
+		{ "a refused one does not",
+		    S("A\r\nB\r\n" E M R D "a\n\r\n.\r\nC\r\nD\r\n"),
+		    "220 500 500 250 250 250 354 550 500 421", NULL },
 		{ "a browser", S("GET / HTTP/1.1\r\nHost: x\r\n"), "220 421",
 		    NULL },
 		{ "bare LF in a command ends it", S("NOOP\nNOOP\r\n"),
@@ -137,6 +145,52 @@ mx_dialogues(void **state)
 
 	(void)state;
 	check_rows(rows, COUNT(rows), GW_MX, false, RC_OK);
+}
+
+/* Errors of many strangers come over one connection of theirs. */
+static void
+who_may_err(void **state)
+{
+	static const char *const fronts[] = { "192.0.2.0/24" };
+	static const char *const exempt[] = { "203.0.113.0/24" };
+	static const struct {
+		unsigned tag;
+		const char *ip;
+		bool may;
+	} rows[] = {
+		{ GW_MX, "198.51.100.7", false },
+		{ GW_MX, "192.0.2.7", true },
+		{ GW_MX, "203.0.113.7", true },
+		{ GW_LMTP, "127.0.0.1", true },
+		{ GW_LMTP, "", true },
+		{ GW_LOCAL, "", true },
+		{ GW_SUBMISSION, "198.51.100.7", false },
+		{ GW_SUBMISSION, "192.0.2.7", false },
+		{ GW_SUBMISSION, "203.0.113.7", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str in = STR("A\r\nB\r\nC\r\nD\r\nE\r\nNOOP\r\n"), out;
+		AUTO_ARENA a = { 0 };
+		struct fake f;
+
+		fake_init(&f, rows[i].tag);
+		f.ip = str_c(rows[i].ip);
+		f.conf.smtp_errors_max = 5;
+		f.conf.front_networks =
+		    (struct conf_list){ fronts, COUNT(fronts) };
+		f.conf.limit_exempt =
+		    (struct conf_list){ exempt, COUNT(exempt) };
+		fake_run(&f, in, 99);
+		out = fake_codes(&a, buf_str(&f.out));
+		if (!str_eq(out, rows[i].may
+				     ? STR("220 500 500 500 500 500 250")
+				     : STR("220 500 500 500 500 500 421")))
+			fail_msg("row %zu: %.*s", i, STRF(out));
+		assert_int_equal(f.wakes > 0, !rows[i].may);
+		fake_free(&f);
+	}
 }
 
 static void
@@ -445,6 +499,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mx_dialogues),
+		cmocka_unit_test(who_may_err),
 		cmocka_unit_test(bdat_dialogues),
 		cmocka_unit_test(directory_trouble_is_451),
 		cmocka_unit_test(submission_dialogues),
