@@ -149,9 +149,8 @@ cut_forged(struct gw_smtp *s, bool trusted)
 
 	switch (gw_body_header(&s->tx.body, &s->unit, HEADER_MAX, &header)) {
 	case RC_OK:
+	case RC_BAD: /* its beginning, which is where readers look */
 		break;
-	case RC_BAD: /* as long as that, nobody reads results out of it */
-		return true;
 	default:
 		return false;
 	}

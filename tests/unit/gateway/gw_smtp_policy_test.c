@@ -501,6 +501,41 @@ who_is_not_checked(void **state)
 	fake_free(&f);
 }
 
+/* Policy looks at no more either; and not at all if it is down or off. */
+static void
+results_in_a_huge_header(void **state)
+{
+	static const size_t fill[] = { 52000, 53000, 80000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(fill); i++)
+		for (unsigned policy = 0; policy < 2; policy++) {
+			AUTO_BUF in = { 0 };
+			struct fake f;
+
+			buf_init(&in, 1u << 20);
+			assert_int_equal(
+			    buf_add(&in, STR(E M R D FORGED "A: b\r\n" FORGED)),
+			    RC_OK);
+			for (size_t k = 0; k < fill[i]; k++)
+				assert_int_equal(
+				    buf_fmt(&in, "A: %05zu\r\n", k), RC_OK);
+			assert_int_equal(
+			    buf_add(&in, STR("\r\n" FORGED ".\r\n")), RC_OK);
+			fake_init(&f, GW_MX);
+			f.conf.policy = policy;
+			f.conf.policy_timeout_ms = 15000;
+			f.conf.message_size_max = 1u << 20;
+			fake_run(&f, buf_str(&in), 10000);
+			assert_int_equal(f.submits, 1);
+			assert_int_equal(f.gw.unchecked, policy);
+			assert_int_equal(f.body.n, 6 + fill[i] * 10 + 2 + 43);
+			assert_true(str_has_prefix(
+			    buf_str(&f.body), STR("A: b\r\nA: 00000\r\n")));
+			fake_free(&f);
+		}
+}
+
 /* Not even who may send says in our name what we have found. */
 static void
 our_own_do_not_forge_results(void **state)
@@ -594,6 +629,7 @@ main(void)
 		cmocka_unit_test(the_mark_of_junk_is_believed),
 		cmocka_unit_test(without_policy),
 		cmocka_unit_test(who_is_not_checked),
+		cmocka_unit_test(results_in_a_huge_header),
 		cmocka_unit_test(our_own_do_not_forge_results),
 		cmocka_unit_test(cuts_in_every_kind_of_body),
 	};
