@@ -67,7 +67,8 @@ struct gw_tx {
 	struct mail_crlf crlf; /* BDAT */
 	uint64_t bdat_left;
 	bool bdat_last;
-	bool bdat_refused;    /* read the chunk, then say 503 */
+	bool bdat_refused;    /* read the chunk, then say 503 ... */
+	bool bdat_early;      /* ... and wait for EHLO as before */
 	bool ends;            /* the unit framed last ends the message */
 	bool too_big, failed; /* read to the end, then refuse */
 	uint64_t size_max;    /* set by MAIL */

@@ -129,6 +129,8 @@ chunk_done(struct gw_smtp *s)
 	if (tx->bdat_refused) {
 		tx->bdat_refused = false;
 		gw_tx_reset(s);
+		if (tx->bdat_early)
+			s->phase = PH_START;
 		return gw_reply(s, 503, "5.5.1", "BDAT needs MAIL and RCPT");
 	}
 	s->phase = PH_CHUNKS;
@@ -173,12 +175,11 @@ gw_on_bdat(struct gw_smtp *s, struct str arg)
 		return NEXT_CLOSE; /* what follows may not be commands */
 	}
 	tx->bdat_refused = !(s->phase & (PH_RCPT | PH_CHUNKS));
+	tx->bdat_early = s->phase == PH_START;
 	if (s->phase == PH_RCPT)
 		mail_crlf_init(&tx->crlf);
 	tx->bdat_left = b.size;
 	tx->bdat_last = b.last;
-	if (tx->bdat_refused && s->phase == PH_START)
-		s->phase = PH_READY;
 	if (b.size == 0)
 		return chunk_done(s);
 	s->phase = PH_BDAT;
