@@ -100,15 +100,41 @@ static const struct zone_rr records[] = {
 	{ S("_dmarc.q.test"), S("TXT"), S("v=DMARC1; p=quarantine") },
 	{ S("ok.test"), S("TXT"), S("v=spf1 ip4:192.0.2.1 -all") },
 	{ S("_dmarc.ok.test"), S("TXT"), S("v=DMARC1; p=reject") },
+	{ S("deep.test"), S("TXT"), S("v=spf1 include:in.test -all") },
+	{ S("in.test"), S("TXT"), S("v=spf1 ip4:192.0.2.99 -all") },
+	{ S("_dmarc.deep.test"), S("TXT"), S("v=DMARC1; p=reject") },
 	{ S("down.test"), S("TIMEOUT"), S("") },
 	{ S("_dmarc.down.test"), S("TIMEOUT"), S("") },
 };
+
+#define RUN_MS 1000 /* for the DNS */
 
 struct checked {
 	enum rc rc;
 	struct pol_verdict v;
 	struct zone z;
+	int slow_ms; /* the longest wait for a slow key */
 };
+
+/* The zone, and servers below slow.* that never answer. */
+static void
+slow_ask(void *arg, struct arena *a, const struct dns_question *q, size_t n,
+    struct deadline dl, struct dns_answer *out)
+{
+	struct checked *c = arg;
+	bool slow = false;
+
+	zone_ask(&c->z, a, q, n, dl, out);
+	for (size_t i = 0; i < n; i++)
+		if (str_find(q[i].name, STR("slow.")) < q[i].name.n) {
+			out[i] = (struct dns_answer){ .rc = RC_TEMP };
+			slow = true;
+		}
+	if (slow)
+		c->slow_ms = MAX(c->slow_ms, deadline_left_ms(dl));
+	while (slow && !deadline_over(dl))
+		usleep(1000);
+}
 
 static void
 run(struct arena *a, struct str message, struct str from, bool spf_reject,
@@ -117,8 +143,8 @@ run(struct arena *a, struct str message, struct str from, bool spf_reject,
 	struct pol_dkim *d = pol_dkim_new(&quiet);
 	struct pol_env env = { .log = &quiet,
 		.dkim = d,
-		.ask = zone_ask,
-		.ask_arg = &out->z,
+		.ask = slow_ask,
+		.ask_arg = out,
 		.hostname = STR("mx.example.org"),
 		.spf_reject = spf_reject,
 		.dmarc_reject = dmarc_reject };
@@ -134,7 +160,7 @@ run(struct arena *a, struct str message, struct str from, bool spf_reject,
 		zone_add(&out->z, records[i]);
 	zone_add(&out->z, (struct zone_rr){ STR("s1._domainkey.x.test"),
 			      STR("TXT"), dkim_rig_txt(a, RIG_RSA) });
-	out->rc = pol_check_run(&env, a, &in, deadline_in(1000), &out->v);
+	out->rc = pol_check_run(&env, a, &in, deadline_in(RUN_MS), &out->v);
 	pol_dkim_free(&d);
 }
 
@@ -230,6 +256,36 @@ a_signature_counts(void **state)
 	 * nothing more is needed. */
 	assert_int_equal(c.z.batches, 1);
 	assert_int_equal(c.z.questions, 1 + 1 + 3);
+}
+
+/* Who forges a name may not choose that nobody has time to ask for it. */
+static void
+slow_keys_take_no_time_from_others(void **state)
+{
+	static const struct {
+		const char *d;
+		bool all; /* it may use up what is left */
+	} rows[] = { { "slow.test", false }, { "slow.deep.test", true } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct checked c;
+
+		run(&a,
+		    str_fmt(&a,
+			"DKIM-Signature: v=1; a=rsa-sha256; d=%s; s=s; h=from; "
+			"bh=AAAA; b=AAAA\r\n" BODY("a@deep.test"),
+			rows[i].d),
+		    STR("b@deep.test"), false, true, &c);
+		assert_true(str_eq(c.v.spf, STR("fail")));
+		assert_true(str_eq(c.v.dkim, STR("temperror")));
+		if (!rows[i].all) {
+			assert_true(c.slow_ms <= RUN_MS / 3);
+			assert_true(str_eq(c.v.dmarc, STR("fail")));
+			assert_int_equal(c.v.action, POL_REJECT);
+		}
+	}
 }
 
 static void
@@ -431,6 +487,7 @@ main(void)
 		cmocka_unit_test(whose_domain_counts),
 		cmocka_unit_test(what_becomes_of_it),
 		cmocka_unit_test(a_signature_counts),
+		cmocka_unit_test(slow_keys_take_no_time_from_others),
 		cmocka_unit_test(forged_results_are_cut),
 		cmocka_unit_test(a_header_without_end_is_junk),
 		cmocka_unit_test(bodies_are_what_was_said),
