@@ -8,7 +8,8 @@
  *                                    them would have failed, Junk: a person
  *                                    reads the name that suits the forger
  *   more From domains or header      Junk: no honest message looks like that
- *   than we look at
+ *   than we look at, or a domain
+ *   there that no DNS can have
  *   more forged results in our name  550 5.6.0
  *   than we cut
  *   the site's header checks         as they say: they come first, and what
@@ -355,8 +356,7 @@ static void
 decide(const struct work *w, struct pol_verdict *out)
 {
 	out->action = POL_ACCEPT;
-	if (w->header_cut || w->authors.too_many ||
-	    (w->authors.lost && w->authors.n > 0)) {
+	if (w->header_cut || w->authors.too_many || w->authors.lost) {
 		out->action = POL_JUNK;
 		out->why = w->header_cut ? STR("header too long to be checked")
 			   : w->authors.lost ? STR("an odd domain in From")
