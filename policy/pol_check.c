@@ -15,7 +15,11 @@
  *   the site's header checks         as they say: they come first, and what
  *                                    they decide in the sender's favour, a
  *                                    refusal by the others still overrides
- * A temporary error never refuses or moves anything.
+ *   DMARC cannot be decided under    451 4.7.1: whoever sends chooses names
+ *   p=quarantine or p=reject         that do not resolve, and would choose
+ *                                    them below the name that they forge
+ * No other temporary error refuses or moves anything; when the record is not
+ * known, nobody knows what the owner wants.
  *
  * Who sends chooses which servers are asked, and how slow they are.  So the
  * time is dealt out: in the first third everything is asked at once, in the
@@ -167,6 +171,14 @@ check_dkim(struct work *w)
 	return pol_dkim_verify(w->e->dkim, w->a, &in, &w->dkim);
 }
 
+/* The owner wants failures kept out, and this may be one. */
+static bool
+to_be_asked_later(const struct pol_dmarc_out *d)
+{
+	return d->result == POL_DMARC_TEMPERROR && d->undecided &&
+	       d->policy > POL_DMARC_P_NONE;
+}
+
 /* How bad; the worst of several authors is the message's. */
 static unsigned
 rank(const struct pol_dmarc_out *d)
@@ -179,9 +191,9 @@ rank(const struct pol_dmarc_out *d)
 	case POL_DMARC_PERMERROR:
 		return 3;
 	case POL_DMARC_TEMPERROR:
-		return 4;
+		return to_be_asked_later(d) ? 6 : 4;
 	default:
-		return 5 + d->policy;
+		return d->policy > POL_DMARC_P_NONE ? 5 + d->policy : 5;
 	}
 }
 
@@ -327,6 +339,15 @@ apply_dmarc(const struct work *w, struct pol_verdict *out)
 {
 	const struct pol_dmarc_out *d = &w->dmarc;
 
+	if (to_be_asked_later(d) && out->action != POL_JUNK) {
+		out->why = str_fmt(w->a, "dmarc: %s=%s of %.*s, and %s", d->tag,
+		    pol_dmarc_policy_name(d->policy), STRF(w->author), d->why);
+		refuse(out, "4.7.1",
+		    str_fmt(w->a,
+			"The DMARC policy of %.*s cannot be checked now",
+			STRF(w->author)));
+		out->action = POL_DEFER;
+	}
 	if (d->result != POL_DMARC_FAIL || d->policy <= POL_DMARC_P_NONE)
 		return;
 	out->why = str_fmt(w->a, "dmarc: %s=%s of %.*s%s", d->tag,
@@ -363,7 +384,7 @@ decide(const struct work *w, struct pol_verdict *out)
 					     : STR("too many domains in From");
 	}
 	apply_dmarc(w, out);
-	if (out->action != POL_REJECT)
+	if (out->action != POL_REJECT && out->action != POL_DEFER)
 		apply_spf(w, out);
 }
 
@@ -426,7 +447,7 @@ apply_headers(const struct work *w, struct pol_verdict *out)
 		return;
 	}
 	out->edits = str_cat(w->a, h->edits, out->edits);
-	if (out->action == POL_REJECT)
+	if (out->action == POL_REJECT || out->action == POL_DEFER)
 		return;
 	if (h->action == POL_HEADERS_DISCARD)
 		out->action = POL_DISCARD;

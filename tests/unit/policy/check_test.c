@@ -103,6 +103,12 @@ static const struct zone_rr records[] = {
 	{ S("deep.test"), S("TXT"), S("v=spf1 include:in.test -all") },
 	{ S("in.test"), S("TXT"), S("v=spf1 ip4:192.0.2.99 -all") },
 	{ S("_dmarc.deep.test"), S("TXT"), S("v=DMARC1; p=reject") },
+	{ S("_dmarc.mild.test"), S("TXT"), S("v=DMARC1; p=none") },
+	{ S("s._domainkey.lame.x.test"), S("TIMEOUT"), S("") },
+	{ S("lame.x.test"), S("TIMEOUT"), S("") },
+	{ S("s._domainkey.lame.q.test"), S("TIMEOUT"), S("") },
+	{ S("s._domainkey.lame.mild.test"), S("TIMEOUT"), S("") },
+	{ S("s._domainkey.down.test"), S("TIMEOUT"), S("") },
 	{ S("down.test"), S("TIMEOUT"), S("") },
 	{ S("_dmarc.down.test"), S("TIMEOUT"), S("") },
 };
@@ -166,6 +172,10 @@ run(struct arena *a, struct str message, struct str from, bool spf_reject,
 
 #define BODY(from) "From: " from "\r\nSubject: x\r\n\r\nhello\r\n"
 
+#define SIGNED(d)                                                              \
+	"DKIM-Signature: v=1; a=rsa-sha256; d=" d                              \
+	"; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+
 enum { MARK = 0, SPF = 1, DMARC = 2 }; /* settings */
 
 static void
@@ -226,9 +236,32 @@ what_becomes_of_it(void **state)
 		{ "no From", S("To: x@y.test\r\n\r\nhello\r\n"), S("b@no.test"),
 		    DMARC, POL_ACCEPT, "",
 		    "dmarc=permerror (From cannot be read)" },
-		{ "temporary errors move nothing", S(BODY("a@down.test")),
-		    S("b@down.test"), SPF | DMARC, POL_ACCEPT, "",
-		    "dmarc=temperror" },
+		{ "nobody knows whether it is a failure: it comes again",
+		    S(SIGNED("lame.x.test") BODY("a@x.test")), S("b@ok.test"),
+		    MARK, POL_DEFER, "4.7.1", NULL },
+		{ "under p=quarantine too, and whatever SPF says",
+		    S(SIGNED("lame.q.test") BODY("a@q.test")), S("b@q.test"),
+		    SPF | DMARC, POL_DEFER, "4.7.1", NULL },
+		{ "one that SPF could not find out", S(BODY("a@x.test")),
+		    S("b@lame.x.test"), MARK, POL_DEFER, "4.7.1", NULL },
+		{ "one of several authors, beside one that wants nothing",
+		    S(SIGNED("lame.x.test") BODY("b@mild.test, a@x.test")),
+		    S("b@ok.test"), MARK, POL_DEFER, "4.7.1", NULL },
+		{ "and beside one whose record is not known",
+		    S(SIGNED("lame.x.test") BODY("b@down.test, a@x.test")),
+		    S("b@ok.test"), MARK, POL_DEFER, "4.7.1", NULL },
+		{ "it has passed by SPF",
+		    S(SIGNED("lame.x.test") BODY("a@x.test")), S("b@x.test"),
+		    DMARC, POL_ACCEPT, "", "dmarc=pass" },
+		{ "p=none wants nothing",
+		    S(SIGNED("lame.mild.test") BODY("a@mild.test")),
+		    S("b@ok.test"), DMARC, POL_ACCEPT, "", "dmarc=temperror" },
+		{ "somebody else's key does not matter",
+		    S(SIGNED("down.test") BODY("a@x.test")), S("b@ok.test"),
+		    DMARC, POL_REJECT, "5.7.1", NULL },
+		{ "temporary errors of the author move nothing",
+		    S(BODY("a@down.test")), S("b@down.test"), SPF | DMARC,
+		    POL_ACCEPT, "", "dmarc=temperror" },
 	};
 
 	(void)state;
@@ -287,18 +320,16 @@ slow_keys_take_no_time_from_others(void **state)
 		struct checked c;
 
 		run(&a,
-		    str_fmt(&a,
-			"DKIM-Signature: v=1; a=rsa-sha256; d=%s; s=s; h=from; "
-			"bh=AAAA; b=AAAA\r\n" BODY("a@deep.test"),
-			rows[i].d),
+		    str_fmt(&a, SIGNED("%s") BODY("a@deep.test"), rows[i].d),
 		    STR("b@deep.test"), false, true, &c);
 		assert_true(str_eq(c.v.spf, STR("fail")));
 		assert_true(str_eq(c.v.dkim, STR("temperror")));
-		if (!rows[i].all) {
+		if (!rows[i].all)
 			assert_true(c.slow_ms <= RUN_MS / 3);
-			assert_true(str_eq(c.v.dmarc, STR("fail")));
-			assert_int_equal(c.v.action, POL_REJECT);
-		}
+		assert_true(str_eq(
+		    c.v.dmarc, rows[i].all ? STR("temperror") : STR("fail")));
+		assert_int_equal(
+		    c.v.action, rows[i].all ? POL_DEFER : POL_REJECT);
 	}
 }
 
