@@ -244,12 +244,14 @@ dkim_summary(const struct pol_dkim_out *d)
 	return pol_dkim_name(r);
 }
 
-/* Several authors or none that is clear: DMARC itself does not apply. */
+/*
+ * Several authors or none that is clear: DMARC itself does not apply.  Odd
+ * syntax alone exempts nobody, or a comma would.
+ */
 static bool
 exempt(const struct work *w)
 {
-	return w->authors.odd || w->authors.n > 1 || w->authors.too_many ||
-	       w->authors.lost;
+	return w->authors.n != 1 || w->authors.too_many || w->authors.lost;
 }
 
 static const char *
