@@ -430,8 +430,8 @@ check_headers(struct work *w, struct pol_verdict *out)
 	}
 	/* Nobody may hide behind our limits from what a site refuses. */
 	if (h->cut_short && h->action == 0) {
-		out->why = STR("header checks: too many fields");
-		refuse(out, "5.6.0", STR("Too many header fields"));
+		out->why = STR("header checks: too much to check");
+		refuse(out, "5.6.0", STR("Too much header to be checked"));
 		return true;
 	}
 	return false;
