@@ -19,6 +19,7 @@ libpolicy_a_SOURCES += \
 	%D%/pol_author.h %D%/pol_author.c \
 	%D%/pol_rules.h %D%/pol_rules.c \
 	%D%/pol_check.h %D%/pol_check.c \
+	%D%/pol_queue.h %D%/pol_queue.c \
 	%D%/policy.h %D%/policy.c
 libpolicy_a_CPPFLAGS += $(OPENDKIM_CFLAGS)
 POLICY_LIBS = libpolicy.a $(MAIL_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS)

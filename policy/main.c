@@ -48,6 +48,7 @@ on_status(void *ctx, struct ipc_msg *out)
 	ipc_put_u64(out, "rejected", c->rejected);
 	ipc_put_u64(out, "failed", c->failed);
 	ipc_put_u64(out, "poisoned", c->poisoned);
+	ipc_put_u64(out, "busy", c->busy);
 	ipc_put_u64(out, "spf_fail", c->spf_fail);
 	ipc_put_u64(out, "dkim_fail", c->dkim_fail);
 	ipc_put_u64(out, "dmarc_fail", c->dmarc_fail);
@@ -85,6 +86,7 @@ on_stop(void *ctx, struct deadline dl)
 {
 	struct daemon *dm = ctx;
 
+	policy_queue_stop(&dm->policy);
 	rpcd_stop(&dm->rpcd, dl);
 	/* Somebody still waits for the DNS: nothing of theirs has to be saved.
 	 */
@@ -95,6 +97,7 @@ on_stop(void *ctx, struct deadline dl)
 static void
 release(struct policy *p)
 {
+	pol_queue_free(&p->queue);
 	resolver_free(&p->resolver);
 	inflight_close(&p->inflight);
 	conf_unref(&p->conf);
@@ -119,6 +122,7 @@ start(struct daemon *dm)
 	};
 
 	rpc.uids = proc_peer_uids(proc, &rpc.nuids);
+	policy_queue_start(p, rpc.workers);
 	p->started_ns = now_ns();
 	p->inflight = inflight_open(inflight_fd);
 	policy_report_deaths(p);

@@ -8,13 +8,24 @@
  *                                    them would have failed, Junk: a person
  *                                    reads the name that suits the forger
  *   more From domains or header      Junk: no honest message looks like that
- *   than we look at
+ *   than we look at, or a domain
+ *   there that no DNS can have
  *   more forged results in our name  550 5.6.0
  *   than we cut
  *   the site's header checks         as they say: they come first, and what
  *                                    they decide in the sender's favour, a
  *                                    refusal by the others still overrides
- * A temporary error never refuses or moves anything.
+ *   DMARC cannot be decided under    451 4.7.1: whoever sends chooses names
+ *   p=quarantine or p=reject         that do not resolve, and would choose
+ *                                    them below the name that they forge
+ * No other temporary error refuses or moves anything; when the record is not
+ * known, nobody knows what the owner wants.
+ *
+ * Who sends chooses which servers are asked, and how slow they are.  So the
+ * time is dealt out: in the first third everything is asked at once, in the
+ * second what SPF and DMARC still lack, and the rest is for the terms of SPF
+ * and, last, for keys of the authors' own domains.  A key of somebody else has
+ * the first third and nothing more: DMARC does not ask for it.
  */
 #include "mail/ares.h"
 #include "mail/header.h"
@@ -58,17 +69,13 @@ spf_domain(const struct pol_check *in)
 	return in->from.n > 0 ? domain_of(in->from) : in->helo;
 }
 
-/* Everything at once; the answers stay in w->ask, the keys' in w->key. */
-static void
-prefetch(struct work *w)
+/* What SPF asks first, and all that DMARC asks for the authors. */
+static size_t
+policy_questions(struct work *w, struct dns_question *q)
 {
-	struct dns_question q[QUESTIONS_MAX];
-	struct dns_answer answer[QUESTIONS_MAX];
 	struct str names[POL_DMARC_WALK_MAX], spf = spf_domain(w->in);
 	size_t n = 0;
 
-	for (; n < w->nkey; n++)
-		q[n] = pol_dkim_question(w->a, &w->key[n]);
 	if (spf.n > 0 && spf.n <= DNS_NAME_MAX && spf.p[0] != '[')
 		q[n++] = (struct dns_question){ spf, DNS_TXT };
 	for (size_t i = 0; i < w->authors.n; i++) {
@@ -77,7 +84,59 @@ prefetch(struct work *w)
 		for (size_t j = 0; j < k; j++)
 			q[n++] = pol_dmarc_question(w->a, names[j]);
 	}
+	return n;
+}
+
+/* Everything at once; then once more for what must not be missing. */
+static void
+prefetch(struct work *w)
+{
+	struct dns_question q[QUESTIONS_MAX];
+	struct dns_answer answer[QUESTIONS_MAX];
+	size_t n = policy_questions(w, q), all = n;
+	int third = deadline_left_ms(w->ask.dl) / 3;
+
+	for (size_t i = 0; i < w->nkey; i++)
+		q[all++] = pol_dkim_question(w->a, &w->key[i]);
+	pol_ask_until(&w->ask, q, all, deadline_in(third), answer);
+	pol_ask_until(&w->ask, q, n, deadline_in(third), answer);
+}
+
+/* Its last two labels. */
+static struct str
+top_of(struct str domain)
+{
+	size_t dot = str_rchr(domain, '.'),
+	       before = str_rchr(str_sub(domain, 0, dot), '.');
+
+	return before < dot ? str_from(domain, before + 1) : domain;
+}
+
+/* Could this key make DMARC pass? */
+static bool
+of_an_author(const struct work *w, struct str domain)
+{
+	for (size_t i = 0; i < w->authors.n; i++)
+		if (str_ieq(top_of(domain), top_of(w->authors.domain[i])))
+			return true;
+	return false;
+}
+
+/* What is left of the time is for the keys that may count. */
+static void
+take_keys(struct work *w)
+{
+	struct dns_question q[POL_DKIM_MAX];
+	struct dns_answer answer[POL_DKIM_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->nkey; i++)
+		if (of_an_author(w, w->key[i].domain))
+			q[n++] = pol_dkim_question(w->a, &w->key[i]);
 	pol_ask_all(&w->ask, q, n, answer);
+	for (size_t i = 0; i < w->nkey; i++)
+		q[i] = pol_dkim_question(w->a, &w->key[i]);
+	pol_ask_until(&w->ask, q, w->nkey, (struct deadline){ 0 }, answer);
 	for (size_t i = 0; i < w->nkey; i++)
 		w->key[i].answer = answer[i];
 }
@@ -112,6 +171,14 @@ check_dkim(struct work *w)
 	return pol_dkim_verify(w->e->dkim, w->a, &in, &w->dkim);
 }
 
+/* The owner wants failures kept out, and this may be one. */
+static bool
+to_be_asked_later(const struct pol_dmarc_out *d)
+{
+	return d->result == POL_DMARC_TEMPERROR && d->undecided &&
+	       d->policy > POL_DMARC_P_NONE;
+}
+
 /* How bad; the worst of several authors is the message's. */
 static unsigned
 rank(const struct pol_dmarc_out *d)
@@ -124,9 +191,9 @@ rank(const struct pol_dmarc_out *d)
 	case POL_DMARC_PERMERROR:
 		return 3;
 	case POL_DMARC_TEMPERROR:
-		return 4;
+		return to_be_asked_later(d) ? 6 : 4;
 	default:
-		return 5 + d->policy;
+		return d->policy > POL_DMARC_P_NONE ? 5 + d->policy : 5;
 	}
 }
 
@@ -177,12 +244,14 @@ dkim_summary(const struct pol_dkim_out *d)
 	return pol_dkim_name(r);
 }
 
-/* Several authors or none that is clear: DMARC itself does not apply. */
+/*
+ * Several authors or none that is clear: DMARC itself does not apply.  Odd
+ * syntax alone exempts nobody, or a comma would.
+ */
 static bool
 exempt(const struct work *w)
 {
-	return w->authors.odd || w->authors.n > 1 || w->authors.too_many ||
-	       w->authors.lost;
+	return w->authors.n != 1 || w->authors.too_many || w->authors.lost;
 }
 
 static const char *
@@ -272,6 +341,15 @@ apply_dmarc(const struct work *w, struct pol_verdict *out)
 {
 	const struct pol_dmarc_out *d = &w->dmarc;
 
+	if (to_be_asked_later(d) && out->action != POL_JUNK) {
+		out->why = str_fmt(w->a, "dmarc: %s=%s of %.*s, and %s", d->tag,
+		    pol_dmarc_policy_name(d->policy), STRF(w->author), d->why);
+		refuse(out, "4.7.1",
+		    str_fmt(w->a,
+			"The DMARC policy of %.*s cannot be checked now",
+			STRF(w->author)));
+		out->action = POL_DEFER;
+	}
 	if (d->result != POL_DMARC_FAIL || d->policy <= POL_DMARC_P_NONE)
 		return;
 	out->why = str_fmt(w->a, "dmarc: %s=%s of %.*s%s", d->tag,
@@ -301,15 +379,14 @@ static void
 decide(const struct work *w, struct pol_verdict *out)
 {
 	out->action = POL_ACCEPT;
-	if (w->header_cut || w->authors.too_many ||
-	    (w->authors.lost && w->authors.n > 0)) {
+	if (w->header_cut || w->authors.too_many || w->authors.lost) {
 		out->action = POL_JUNK;
 		out->why = w->header_cut ? STR("header too long to be checked")
 			   : w->authors.lost ? STR("an odd domain in From")
 					     : STR("too many domains in From");
 	}
 	apply_dmarc(w, out);
-	if (out->action != POL_REJECT)
+	if (out->action != POL_REJECT && out->action != POL_DEFER)
 		apply_spf(w, out);
 }
 
@@ -353,8 +430,8 @@ check_headers(struct work *w, struct pol_verdict *out)
 	}
 	/* Nobody may hide behind our limits from what a site refuses. */
 	if (h->cut_short && h->action == 0) {
-		out->why = STR("header checks: too many fields");
-		refuse(out, "5.6.0", STR("Too many header fields"));
+		out->why = STR("header checks: too much to check");
+		refuse(out, "5.6.0", STR("Too much header to be checked"));
 		return true;
 	}
 	return false;
@@ -372,7 +449,7 @@ apply_headers(const struct work *w, struct pol_verdict *out)
 		return;
 	}
 	out->edits = str_cat(w->a, h->edits, out->edits);
-	if (out->action == POL_REJECT)
+	if (out->action == POL_REJECT || out->action == POL_DEFER)
 		return;
 	if (h->action == POL_HEADERS_DISCARD)
 		out->action = POL_DISCARD;
@@ -407,6 +484,7 @@ pol_check_run(const struct pol_env *e, struct arena *a,
 	w.nkey = pol_dkim_keys(a, w.header, w.key);
 	prefetch(&w);
 	check_spf(&w);
+	take_keys(&w);
 	rc = check_dkim(&w);
 	if (rc != RC_OK)
 		return rc;

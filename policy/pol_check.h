@@ -7,8 +7,8 @@
  * Ownership  *out lives in `a`; everything else is borrowed.
  * Threads    Any worker; a struct pol_env is one worker's.
  * Errors     RC_BAD the body is not what was announced; RC_TEMP it cannot be
- *            read.  A DNS that does not answer is a result in *out, and never
- *            a reason to refuse.
+ *            read.  A DNS that does not answer is a result in *out, and
+ *            never a reason to refuse for good.
  * Limits     dl for the DNS; those of pol_spf, pol_dkim, pol_dmarc, pol_ares.
  */
 #ifndef POLICY_POL_CHECK_H

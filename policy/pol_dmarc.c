@@ -295,6 +295,7 @@ judge(struct align *al, const struct pol_dmarc_in *in,
 	}
 	if (dkim == RC_TEMP || spf == RC_TEMP) {
 		out->result = POL_DMARC_TEMPERROR;
+		out->undecided = true;
 		out->why = "the DNS did not say who belongs together";
 		return;
 	}
@@ -302,6 +303,7 @@ judge(struct align *al, const struct pol_dmarc_in *in,
 		r->strict_dkim) != RC_NOENT ||
 	    any_aligned(al, &in->spf_unsure, 1, r->strict_spf) != RC_NOENT) {
 		out->result = POL_DMARC_TEMPERROR;
+		out->undecided = true;
 		out->why = "SPF or a DKIM key could not be looked up";
 		return;
 	}

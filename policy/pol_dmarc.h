@@ -5,7 +5,7 @@
  * Ownership  Slices live in the arena of the pol_ask, or are a part of *in.
  * Threads    Any; blocks in the pol_ask.
  * Errors     There is always a result.  What could not be found out is
- *            POL_DMARC_TEMPERROR and never leads to a disposition.
+ *            POL_DMARC_TEMPERROR and never leads to a permanent disposition.
  * Limits     8 questions for a walk (section 4.10), all at the same time.
  */
 #ifndef POLICY_POL_DMARC_H
@@ -68,6 +68,9 @@ struct pol_dmarc_out {
 	struct str record_at;            /* domain of the record */
 	struct str org; /* organizational domain, "" not needed */
 	bool aligned_spf, aligned_dkim;
+	/* TEMPERROR, the record is known, and only what SPF or DKIM would have
+	 * said is not: asked later, it will be. */
+	bool undecided;
 	const char *why;
 };
 

@@ -4,7 +4,9 @@
  * match has limits of steps, depth and memory, and the message a budget of
  * steps.  PCRE2 does not tell how many steps a match took; so it is tried with
  * a small limit, which nearly all keep to, then with larger ones, and the
- * limit is what it is charged with.
+ * limit is what it is charged with.  The first is very small: most rules do not
+ * match because a first letter is nowhere, and a thousand rules on a hundred
+ * fields of that kind must not look like work.
  *
  * No JIT: the sandbox forbids memory that is written and then run, and JIT
  * code knows no step limit that means the same.  No UTF either: header bytes
@@ -21,7 +23,7 @@
 #define HEAP_MAX_KIB 4096u
 #define SCAN_BYTES   64u /* of a value, that cost a step to skip through */
 
-static const uint32_t tries[] = { 500, 10000, POL_HEADERS_MATCH_MAX };
+static const uint32_t tries[] = { 10, 100, 1000, 10000, POL_HEADERS_MATCH_MAX };
 
 enum text {
 	TEXT_NONE,
@@ -244,6 +246,7 @@ struct run {
 	pcre2_match_context *context;
 	pcre2_match_data *data;
 	uint64_t steps; /* left */
+	bool spent;     /* and there were not enough */
 	unsigned gave_up;
 };
 
@@ -254,8 +257,10 @@ matches(struct run *run, const struct rule *r, struct str value)
 		uint64_t cost = tries[i] + value.n / SCAN_BYTES;
 		int rc;
 
-		if (cost > run->steps)
+		if (cost > run->steps) {
+			run->spent = true;
 			break;
+		}
 		run->steps -= cost;
 		pcre2_set_match_limit(run->context, tries[i]);
 		rc = pcre2_match(r->code, (PCRE2_SPTR)(value.n ? value.p : ""),
@@ -346,6 +351,7 @@ pol_headers_run(const struct pol_headers *h, struct arena *a, struct str header,
 			&run, h, a, &f, (size_t)(f.whole.p - header.p), out))
 			break;
 	}
+	out->cut_short = out->cut_short || run.spent;
 	out->gave_up = run.gave_up;
 	pcre2_match_data_free(run.data);
 	pcre2_match_context_free(run.context);

@@ -21,7 +21,8 @@
  *            them; slices of a hit belong to the rules.
  * Threads    Rules are immutable: any number of runs at a time.
  * Errors     RC_BAD: *why says line and cause.  A run has no errors: a regex
- *            that uses up its budget does not match, and `gave_up` counts it.
+ *            that uses up its budget does not match, and `gave_up` counts it;
+ *            a message that uses up its own is `cut_short`.
  * Limits     Below; for a message POL_HEADERS_STEPS_MAX steps of matching.
  */
 #ifndef POLICY_POL_HEADERS_H
@@ -68,7 +69,7 @@ struct pol_headers_result {
 	struct pol_headers_hit hit[POL_HEADERS_HITS_MAX]; /* in order */
 	size_t n;
 	unsigned gave_up; /* matches that ran out of budget */
-	bool cut_short;   /* fields or hits past the limits: not all was done */
+	bool cut_short; /* fields, hits, steps past the limits: not all done */
 };
 
 /* `header` is the header section, with or without the empty line. */

@@ -29,7 +29,7 @@ struct pol_hits {
 	struct str edits;               /* fields to put before the message */
 	struct pol_cut *cut;            /* fields to leave out, in order */
 	size_t ncut;
-	bool cut_short; /* too many fields or hits: not all was done */
+	bool cut_short; /* too many fields, hits or steps: not all done */
 };
 
 /* h may be NULL.  *out lives in a. */

@@ -51,7 +51,8 @@ enum pol_spf_engine {
 
 struct pol_spf_conf {
 	/* Like resolver_ask_all: all questions at the same time, one answer
-	 * each; what an answer holds lives in `a`. */
+	 * each; what an answer holds lives in `a`.  Called behind dl too, for
+	 * what is known already; it must not wait then. */
 	void (*ask)(void *arg, struct arena *a, const struct dns_question *q,
 	    size_t n, struct deadline dl, struct dns_answer *out);
 	void *arg;

@@ -119,7 +119,7 @@ lookup(SPF_dns_server_t *server, const char *domain, ns_type type, int cache)
 		q.name.n--;
 	if (q.type != 0 && pol_spf_name_ok(q.name)) {
 		answer.rc = RC_TEMP;
-		if (++h->questions <= QUESTIONS_MAX && !deadline_over(h->dl))
+		if (++h->questions <= QUESTIONS_MAX)
 			h->conf->ask(h->conf->arg, h->a, &q, 1, h->dl, &answer);
 		stat = answer.rc == RC_OK     ? NETDB_SUCCESS
 		       : answer.rc == RC_TEMP ? TRY_AGAIN

@@ -6,6 +6,10 @@
  * gateway takes it unchecked.  It is known by its content, since a sender's
  * next try is another session, and it is forgiven when the process has lived
  * for REST_S: deaths may have had another cause.
+ *
+ * Who has no turn in half of its time is answered 4xx (pol_queue.h): what is
+ * left would not do for a check.  That is noticed when another one comes or
+ * ends, and each of them ends within its own time.
  */
 #include <string.h>
 #include <unistd.h>
@@ -19,8 +23,13 @@
 #define DNS_MS   20000 /* for all questions about one message */
 #define SPARE_MS 1000  /* of the caller's time, to answer in */
 
+#define WAITING_MAX 512u /* each may hold a descriptor */
+
 struct job {
+	struct pol_turn turn; /* first: it stands for the job */
 	struct policy *p;
+	struct rpcd_req *r;
+	struct pol_check in;
 	struct log log;
 	char key[INFLIGHT_ID];
 	unsigned slot;
@@ -251,35 +260,120 @@ check(struct job *j, struct rpcd_req *r, const struct pol_check *in,
 	return rc;
 }
 
+static enum rc
+run(struct job *j)
+{
+	struct pol_verdict v;
+	enum rc rc = check(j, j->r, &j->in, &v);
+
+	fd_close(&j->in.fd);
+	if (rc != RC_OK) {
+		j->p->counts.failed++;
+		return rc;
+	}
+	count(&j->p->counts, &v);
+	log_verdict(j, &j->in, &v);
+	pol_put_verdict(&j->r->out, &v);
+	return RC_OK;
+}
+
+static void
+answer_busy(struct job *j)
+{
+	const struct pol_verdict v = { .action = POL_DEFER,
+		.status = STR("4.7.1"),
+		.text = STR("Too busy to check the message now"),
+		.why = STR("policy is busy") };
+
+	fd_close(&j->in.fd);
+	j->p->counts.busy++;
+	log_warn(&j->log, "policy.busy", KV("from", j->in.from),
+	    KV("client", j->in.client_ip), KVU("size", j->in.size));
+	pol_put_verdict(&j->r->out, &v);
+	rpcd_reply(j->r, RC_OK);
+}
+
+static void
+answer_late(struct policy *p)
+{
+	struct pol_turn *t = pol_queue_late(p->queue), *next;
+
+	for (; t != NULL; t = next) {
+		next = t->next;
+		answer_busy((struct job *)t);
+	}
+}
+
+/* This one, then those that had to wait.  A job is gone with its reply. */
+static void
+run_all(struct policy *p, struct job *j, void *worker)
+{
+	while (j != NULL) {
+		struct rpcd_req *r = j->r;
+		enum rc rc;
+
+		r->worker = worker;
+		rc = run(j);
+		j = (struct job *)pol_queue_done(p->queue, &j->turn);
+		rpcd_reply(r, rc);
+		answer_late(p);
+	}
+}
+
+void
+policy_queue_start(struct policy *p, unsigned workers)
+{
+	assert(workers > 1);
+	p->queue = pol_queue_new(workers - 1, WAITING_MAX);
+}
+
+void
+policy_queue_stop(struct policy *p)
+{
+	struct pol_turn *t = pol_queue_stop(p->queue), *next;
+
+	for (; t != NULL; t = next) {
+		struct job *j = (struct job *)t;
+
+		next = t->next;
+		fd_close(&j->in.fd);
+		rpcd_reply(j->r, RC_TEMP);
+	}
+}
+
 enum rpcd_next
 policy_handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 {
 	struct policy *p = ctx;
-	struct job j = { .p = p };
-	struct pol_verdict v;
-	struct pol_check in;
+	struct job *j = arena_calloc(&r->a, 1, sizeof(*j));
 
 	*rc = RC_BAD;
 	if (r->op != POL_OP_CHECK)
 		return RPCD_REPLY;
 	p->counts.checks++;
-	*rc = pol_get_check(&r->in, &r->a, &in);
+	*rc = pol_get_check(&r->in, &r->a, &j->in);
 	if (*rc != RC_OK) {
 		p->counts.failed++;
 		log_error(p->log, "check.bad", KVU("pid", r->pid));
 		return RPCD_REPLY;
 	}
-	j.log = log_with(p->log, "sid", in.sid);
-	*rc = check(&j, r, &in, &v);
-	fd_close(&in.fd);
-	if (*rc != RC_OK) {
-		p->counts.failed++;
-		return RPCD_REPLY;
+	j->p = p;
+	j->r = r;
+	j->log = log_with(p->log, "sid", j->in.sid);
+	answer_late(p);
+	/* From here on another worker may have it, and have answered. */
+	switch (pol_queue_enter(p->queue, j->in.client_ip,
+	    deadline_in(deadline_left_ms(r->dl) / 2), &j->turn)) {
+	case POL_TURN_RUN:
+		run_all(p, j, r->worker);
+		break;
+	case POL_TURN_WAIT:
+		break;
+	case POL_TURN_BUSY:
+		answer_busy(j);
+		break;
 	}
-	count(&p->counts, &v);
-	log_verdict(&j, &in, &v);
-	pol_put_verdict(&r->out, &v);
-	return RPCD_REPLY;
+	return RPCD_LATER;
 }
 
 void

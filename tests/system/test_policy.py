@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 
 import dkim
 import pytest
@@ -342,6 +343,57 @@ def test_settings_that_refuse(tmp_path, names, keys):
         os.kill(pid_of(gp, "policy"), signal.SIGCONT)
     finally:
         gp.close()
+
+
+def junk_signature(domain, selector):
+    return (b"DKIM-Signature: v=1; a=rsa-sha256; d=%s; s=%s; h=from; "
+            b"bh=AAAA; b=AAAA\r\n" % (domain.encode(), selector.encode()))
+
+
+def test_a_flood_of_slow_keys_opens_no_door(tmp_path, names):
+    """One client's slow messages: they wait for each other or come again,
+    nobody's mail is taken unchecked, and others do not wait for them."""
+    gp = start(tmp_path, names, dmarc_reject="reject", workers=2,
+               policy_timeout_ms=8000)
+    names.silent("slow.test")
+    replies = []
+
+    def flood(n):
+        body = junk_signature("slow.test", "f%d" % n) + mail(
+            "flood %d" % n, "strict.test")
+        replies.append(send(gp, body, "x@strict.test"))
+
+    try:
+        threads = [threading.Thread(target=flood, args=(n,))
+                   for n in range(20)]
+        for thread in threads:
+            thread.start()
+        gp.wait_log("event=policy.verdict .*client=127.0.0.1")
+        with gp.smtp(client="192.0.2.77") as c:
+            reply = c.mail("x@plain.test", ["ann@example.test"],
+                           mail("another", "plain.test"))[2]
+        assert reply.code == 250
+        assert b"dmarc=none" in fetch(gp, "another")
+        for thread in threads:
+            thread.join()
+        unchecked = [s["messages_unchecked"] for s in walk(gp.status())
+                     if "messages_unchecked" in s]
+    finally:
+        names.speak("slow.test")
+        gp.close()
+    said = {(r.code, r.status) for r in replies}
+    assert len(replies) == 20
+    assert said == {(550, "5.7.1"), (451, "4.7.1")}
+    assert unchecked and not any(unchecked)
+
+
+def walk(value):
+    """All the objects in a JSON value."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from walk(inner)
 
 
 def test_without_dns_mail_comes_in(tmp_path, names, keys):

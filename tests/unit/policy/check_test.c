@@ -100,15 +100,47 @@ static const struct zone_rr records[] = {
 	{ S("_dmarc.q.test"), S("TXT"), S("v=DMARC1; p=quarantine") },
 	{ S("ok.test"), S("TXT"), S("v=spf1 ip4:192.0.2.1 -all") },
 	{ S("_dmarc.ok.test"), S("TXT"), S("v=DMARC1; p=reject") },
+	{ S("deep.test"), S("TXT"), S("v=spf1 include:in.test -all") },
+	{ S("in.test"), S("TXT"), S("v=spf1 ip4:192.0.2.99 -all") },
+	{ S("_dmarc.deep.test"), S("TXT"), S("v=DMARC1; p=reject") },
+	{ S("_dmarc.mild.test"), S("TXT"), S("v=DMARC1; p=none") },
+	{ S("s._domainkey.lame.x.test"), S("TIMEOUT"), S("") },
+	{ S("lame.x.test"), S("TIMEOUT"), S("") },
+	{ S("s._domainkey.lame.q.test"), S("TIMEOUT"), S("") },
+	{ S("s._domainkey.lame.mild.test"), S("TIMEOUT"), S("") },
+	{ S("s._domainkey.down.test"), S("TIMEOUT"), S("") },
 	{ S("down.test"), S("TIMEOUT"), S("") },
 	{ S("_dmarc.down.test"), S("TIMEOUT"), S("") },
 };
+
+#define RUN_MS 1000 /* for the DNS */
 
 struct checked {
 	enum rc rc;
 	struct pol_verdict v;
 	struct zone z;
+	int slow_ms; /* the longest wait for a slow key */
 };
+
+/* The zone, and servers below slow.* that never answer. */
+static void
+slow_ask(void *arg, struct arena *a, const struct dns_question *q, size_t n,
+    struct deadline dl, struct dns_answer *out)
+{
+	struct checked *c = arg;
+	bool slow = false;
+
+	zone_ask(&c->z, a, q, n, dl, out);
+	for (size_t i = 0; i < n; i++)
+		if (str_find(q[i].name, STR("slow.")) < q[i].name.n) {
+			out[i] = (struct dns_answer){ .rc = RC_TEMP };
+			slow = true;
+		}
+	if (slow)
+		c->slow_ms = MAX(c->slow_ms, deadline_left_ms(dl));
+	while (slow && !deadline_over(dl))
+		usleep(1000);
+}
 
 static void
 run(struct arena *a, struct str message, struct str from, bool spf_reject,
@@ -117,8 +149,8 @@ run(struct arena *a, struct str message, struct str from, bool spf_reject,
 	struct pol_dkim *d = pol_dkim_new(&quiet);
 	struct pol_env env = { .log = &quiet,
 		.dkim = d,
-		.ask = zone_ask,
-		.ask_arg = &out->z,
+		.ask = slow_ask,
+		.ask_arg = out,
 		.hostname = STR("mx.example.org"),
 		.spf_reject = spf_reject,
 		.dmarc_reject = dmarc_reject };
@@ -134,11 +166,15 @@ run(struct arena *a, struct str message, struct str from, bool spf_reject,
 		zone_add(&out->z, records[i]);
 	zone_add(&out->z, (struct zone_rr){ STR("s1._domainkey.x.test"),
 			      STR("TXT"), dkim_rig_txt(a, RIG_RSA) });
-	out->rc = pol_check_run(&env, a, &in, deadline_in(1000), &out->v);
+	out->rc = pol_check_run(&env, a, &in, deadline_in(RUN_MS), &out->v);
 	pol_dkim_free(&d);
 }
 
 #define BODY(from) "From: " from "\r\nSubject: x\r\n\r\nhello\r\n"
+
+#define SIGNED(d)                                                              \
+	"DKIM-Signature: v=1; a=rsa-sha256; d=" d                              \
+	"; s=s; h=from; bh=AAAA; b=AAAA\r\n"
 
 enum { MARK = 0, SPF = 1, DMARC = 2 }; /* settings */
 
@@ -180,15 +216,61 @@ what_becomes_of_it(void **state)
 		{ "an author that no DNS has, beside one that is fine",
 		    S(BODY("<a@vic\342\200\214tim.test>, <b@ok.test>")),
 		    S("b@ok.test"), DMARC, POL_JUNK, "", "dmarc=none" },
+		{ "the only author is one that no DNS has",
+		    S(BODY("ceo@x.test\342\200\216")), S("b@ok.test"), MARK,
+		    POL_JUNK, "", "dmarc=permerror" },
+		{ "or that has a control character", S(BODY("ceo@x.test\001")),
+		    S("b@ok.test"), MARK, POL_JUNK, "", "dmarc=permerror" },
+		{ "or an odd end", S(BODY("ceo@x.test!")), S("b@ok.test"), MARK,
+		    POL_JUNK, "", "dmarc=" },
+		{ "a domain of hosts nobody asks for is none of them",
+		    S(BODY("root@[192.0.2.1]")), S("b@ok.test"), MARK,
+		    POL_ACCEPT, "", "spf=pass" },
+		{ "nor are unusual names", S(BODY("root@my_host.no.test")),
+		    S("b@ok.test"), MARK, POL_ACCEPT, "", "spf=pass" },
+		{ "nor local parts alone", S(BODY("root")), S("b@ok.test"),
+		    MARK, POL_ACCEPT, "", "spf=pass" },
+		{ "odd syntax and one author: refused all the same",
+		    S(BODY("a@x.test,")), S("b@no.test"), DMARC, POL_REJECT,
+		    "5.7.1", NULL },
+		{ "and so is a byte that is not ASCII",
+		    S(BODY("Bj\366rn <a@x.test>")), S("b@no.test"), DMARC,
+		    POL_REJECT, "5.7.1", NULL },
+		{ "and two fields of one domain",
+		    S("From: a@x.test\r\n" BODY("b@x.test")), S("b@no.test"),
+		    DMARC, POL_REJECT, "5.7.1", NULL },
 		{ "too many authors",
 		    S(BODY("a@1.test, a@2.test, a@3.test, a@4.test, a@5.test")),
 		    S("b@no.test"), DMARC, POL_JUNK, "", "dmarc=none" },
 		{ "no From", S("To: x@y.test\r\n\r\nhello\r\n"), S("b@no.test"),
 		    DMARC, POL_ACCEPT, "",
 		    "dmarc=permerror (From cannot be read)" },
-		{ "temporary errors move nothing", S(BODY("a@down.test")),
-		    S("b@down.test"), SPF | DMARC, POL_ACCEPT, "",
-		    "dmarc=temperror" },
+		{ "nobody knows whether it is a failure: it comes again",
+		    S(SIGNED("lame.x.test") BODY("a@x.test")), S("b@ok.test"),
+		    MARK, POL_DEFER, "4.7.1", NULL },
+		{ "under p=quarantine too, and whatever SPF says",
+		    S(SIGNED("lame.q.test") BODY("a@q.test")), S("b@q.test"),
+		    SPF | DMARC, POL_DEFER, "4.7.1", NULL },
+		{ "one that SPF could not find out", S(BODY("a@x.test")),
+		    S("b@lame.x.test"), MARK, POL_DEFER, "4.7.1", NULL },
+		{ "one of several authors, beside one that wants nothing",
+		    S(SIGNED("lame.x.test") BODY("b@mild.test, a@x.test")),
+		    S("b@ok.test"), MARK, POL_DEFER, "4.7.1", NULL },
+		{ "and beside one whose record is not known",
+		    S(SIGNED("lame.x.test") BODY("b@down.test, a@x.test")),
+		    S("b@ok.test"), MARK, POL_DEFER, "4.7.1", NULL },
+		{ "it has passed by SPF",
+		    S(SIGNED("lame.x.test") BODY("a@x.test")), S("b@x.test"),
+		    DMARC, POL_ACCEPT, "", "dmarc=pass" },
+		{ "p=none wants nothing",
+		    S(SIGNED("lame.mild.test") BODY("a@mild.test")),
+		    S("b@ok.test"), DMARC, POL_ACCEPT, "", "dmarc=temperror" },
+		{ "somebody else's key does not matter",
+		    S(SIGNED("down.test") BODY("a@x.test")), S("b@ok.test"),
+		    DMARC, POL_REJECT, "5.7.1", NULL },
+		{ "temporary errors of the author move nothing",
+		    S(BODY("a@down.test")), S("b@down.test"), SPF | DMARC,
+		    POL_ACCEPT, "", "dmarc=temperror" },
 	};
 
 	(void)state;
@@ -230,6 +312,34 @@ a_signature_counts(void **state)
 	 * nothing more is needed. */
 	assert_int_equal(c.z.batches, 1);
 	assert_int_equal(c.z.questions, 1 + 1 + 3);
+}
+
+/* Who forges a name may not choose that nobody has time to ask for it. */
+static void
+slow_keys_take_no_time_from_others(void **state)
+{
+	static const struct {
+		const char *d;
+		bool all; /* it may use up what is left */
+	} rows[] = { { "slow.test", false }, { "slow.deep.test", true } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_ARENA a = { 0 };
+		struct checked c;
+
+		run(&a,
+		    str_fmt(&a, SIGNED("%s") BODY("a@deep.test"), rows[i].d),
+		    STR("b@deep.test"), false, true, &c);
+		assert_true(str_eq(c.v.spf, STR("fail")));
+		assert_true(str_eq(c.v.dkim, STR("temperror")));
+		if (!rows[i].all)
+			assert_true(c.slow_ms <= RUN_MS / 3);
+		assert_true(str_eq(
+		    c.v.dmarc, rows[i].all ? STR("temperror") : STR("fail")));
+		assert_int_equal(
+		    c.v.action, rows[i].all ? POL_DEFER : POL_REJECT);
+	}
 }
 
 static void
@@ -431,6 +541,7 @@ main(void)
 		cmocka_unit_test(whose_domain_counts),
 		cmocka_unit_test(what_becomes_of_it),
 		cmocka_unit_test(a_signature_counts),
+		cmocka_unit_test(slow_keys_take_no_time_from_others),
 		cmocka_unit_test(forged_results_are_cut),
 		cmocka_unit_test(a_header_without_end_is_junk),
 		cmocka_unit_test(bodies_are_what_was_said),

@@ -219,6 +219,39 @@ a_message_has_one_budget(void **state)
 	pol_headers_run(h, &a, buf_str(&text), &r);
 	assert_int_equal(r.gave_up, 301);
 	assert_int_equal(r.n, 0);
+	assert_true(r.cut_short);
+	pol_headers_free(&h);
+}
+
+/* Padding does not buy a way past the rules behind it. */
+static void
+many_cheap_fields_hide_nothing(void **state)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_BUF text = { 0 }, rule = { 0 };
+	struct pol_headers *h;
+	struct pol_headers_result r;
+
+	(void)state;
+	buf_init(&text, 1 << 20);
+	buf_init(&rule, 1 << 20);
+	for (unsigned i = 0; i < 200; i++)
+		assert_rc(buf_fmt(&rule,
+			      "header Subject /buy this number%u now/i "
+			      "reject No %u\n",
+			      i, i),
+		    RC_OK);
+	assert_rc(buf_add_char(&rule, '\0'), RC_OK);
+	for (size_t i = 0; i < 990; i++)
+		assert_rc(buf_add(&text, STR("Subject: hello\r\n")), RC_OK);
+	assert_rc(
+	    buf_add(&text, STR("Subject: buy this number7 now\r\n")), RC_OK);
+	h = rules(&a, buf_str(&rule).p);
+	pol_headers_run(h, &a, buf_str(&text), &r);
+	assert_int_equal(r.gave_up, 0);
+	assert_true(!r.cut_short);
+	assert_int_equal(r.n, 1);
+	assert_int_equal(r.hit[0].line, 8);
 	pol_headers_free(&h);
 }
 
@@ -288,6 +321,7 @@ main(void)
 		cmocka_unit_test(what_decides_does_not_get_lost),
 		cmocka_unit_test(a_regex_cannot_run_away),
 		cmocka_unit_test(a_message_has_one_budget),
+		cmocka_unit_test(many_cheap_fields_hide_nothing),
 		cmocka_unit_test(cuts_never_overlap),
 		cmocka_unit_test(limits_are_said),
 	};

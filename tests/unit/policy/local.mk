@@ -23,7 +23,7 @@ noinst_PROGRAMS += %D%/spfdrive
 %C%_spfdrive_LDADD = $(POLICY_LIBS)
 
 if HAVE_CMOCKA
-more_policy_tests = %D%/dmarc_test %D%/dkim_test %D%/check_test
+more_policy_tests = %D%/dmarc_test %D%/dkim_test %D%/check_test %D%/queue_test
 check_PROGRAMS += $(more_policy_tests)
 more_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
 	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
@@ -32,6 +32,8 @@ more_policy_libs = libpolicy.a libpolclient.a $(MAIL_LIBS) $(RESOLVER_LIBS) \
 %C%_dkim_test_SOURCES = %D%/dkim_test.c %D%/dkim_rig.h %D%/dkim_rig.c
 %C%_dkim_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 %C%_dkim_test_LDADD = $(more_policy_libs)
+%C%_queue_test_SOURCES = %D%/queue_test.c
+%C%_queue_test_LDADD = libpolicy.a $(MAIL_LIBS) $(CMOCKA_LIBS)
 %C%_check_test_SOURCES = %D%/check_test.c $(spf_zone) %D%/dkim_rig.h \
 	%D%/dkim_rig.c
 %C%_check_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)

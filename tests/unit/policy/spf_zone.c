@@ -134,7 +134,11 @@ zone_ask(void *arg, struct arena *a, const struct dns_question *q, size_t n,
 {
 	struct zone *z = arg;
 
-	(void)dl;
+	if (deadline_over(dl)) {
+		for (size_t i = 0; i < n; i++)
+			out[i] = (struct dns_answer){ .rc = RC_TEMP };
+		return;
+	}
 	z->batches++;
 	for (size_t i = 0; i < n; i++) {
 		z->questions++;
