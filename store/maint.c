@@ -62,12 +62,14 @@ check_keys(struct check *c)
 
 		if (fd_pread_all(fd, b, sizeof(b), off) != RC_OK)
 			return RC_TEMP;
-		if (keys_record_get(b, off, &r) == RC_OK)
+		if (keys_record_get(b, off, &r) == RC_OK) {
+			maint_add_owner(c, &r);
 			n++;
-		else
-			maint_say(c, MAINT_BAD, "key file",
-			    str_fmt(&c->a, "record at %llu is damaged",
-				(unsigned long long)off));
+			continue;
+		}
+		maint_say(c, MAINT_BAD, "key file",
+		    str_fmt(&c->a, "record at %llu is damaged",
+			(unsigned long long)off));
 	}
 	maint_say(c, MAINT_GOOD, "key file", str_fmt(&c->a, "%zu keys", n));
 	return RC_OK;
@@ -264,10 +266,11 @@ maint_check(const struct maint *m)
 	c.sconf = (struct seglog_conf){ .dir = m->dir, .io = &io_system };
 	c.files = seglog_files_new(m->dir);
 	c.pool = content_pool_new();
+	/* First: a store at work makes an account's key before the account. */
+	indexed = open_index(&c) == RC_OK;
 	rc = check_keys(&c);
 	if (rc == RC_OK && m->master != NULL)
 		rc = maint_load_keys(&c);
-	indexed = rc == RC_OK && open_index(&c) == RC_OK;
 	if (rc == RC_OK)
 		rc = check_log(&c);
 	if (rc == RC_OK && indexed)

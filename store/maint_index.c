@@ -17,6 +17,21 @@ struct maint_key {
 	uint8_t kind;
 };
 
+struct maint_owner {
+	uint32_t id;
+	struct str account; /* empty: the queue */
+};
+
+void
+maint_add_owner(struct check *c, const struct keys_record *r)
+{
+	if ((c->nowners & (c->nowners - 1)) == 0)
+		c->owners = xrealloc(
+		    c->owners, MAX(1, c->nowners * 2) * sizeof(*c->owners));
+	c->owners[c->nowners++] =
+	    (struct maint_owner){ r->id, str_dup(&c->a, r->account) };
+}
+
 /* The file is small and read once; ids ascend. */
 enum rc
 maint_load_keys(struct check *c)
@@ -67,8 +82,10 @@ maint_free_keys(struct check *c)
 	if (c->keys != NULL)
 		seal_wipe(c->keys, c->nkeys * sizeof(*c->keys));
 	xfree(c->keys);
+	xfree(c->owners);
 	c->keys = NULL;
-	c->nkeys = 0;
+	c->owners = NULL;
+	c->nkeys = c->nowners = 0;
 }
 
 static const struct key *
@@ -277,11 +294,56 @@ check_bodies(struct check *c)
 	return rc == RC_NOENT ? RC_OK : rc;
 }
 
+/* As keys_fits says, which needs the master key. */
+static bool
+key_fits(const struct check *c, uint32_t id, struct str account)
+{
+	size_t lo = 0;
+
+	for (size_t hi = c->nowners; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+
+		if (c->owners[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->nowners && (c->owners[lo].id != id ||
+				      str_eq(c->owners[lo].account, account));
+}
+
+static enum rc
+check_accounts(struct check *c)
+{
+	AUTO_WALK w = { 0 };
+	struct str id, v;
+	size_t keyless = 0;
+	enum rc rc =
+	    ix_walk_begin(&c->ix, c->t, c->ix.account, STR(""), STR(""), &w);
+
+	while (rc == RC_OK && (rc = ix_walk_next(&w, &id, &v)) == RC_OK) {
+		struct ix_account acct;
+
+		rc = ix_account_parse(&c->ix, v, &acct);
+		if (rc == RC_OK && !key_fits(c, acct.key, id))
+			keyless++;
+	}
+	if (keyless > 0)
+		maint_say(c, MAINT_BAD, "key file",
+		    str_fmt(&c->a,
+			"it is older than the mail: %zu accounts have no key "
+			"in it",
+			keyless));
+	return rc == RC_NOENT ? RC_OK : rc;
+}
+
 enum rc
 maint_check_index(struct check *c)
 {
-	enum rc rc = check_mailboxes(c);
+	enum rc rc = check_accounts(c);
 
+	if (rc == RC_OK)
+		rc = check_mailboxes(c);
 	if (rc == RC_OK)
 		rc = check_bodies(c);
 	if (rc != RC_OK) {

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "store/backup.h"
+#include "store/keys.h"
+#include "store/sum.h"
 #include "tests/fault/recio.h"
 #include "tests/unit/store/rig.h"
 
@@ -462,6 +464,111 @@ restoring_can_be_repeated(void **state)
 	tear_down(&f);
 }
 
+static struct str
+read_keys(struct rig *r, const char *dir)
+{
+	AUTO_FD fd =
+	    open(str_fmt(&r->a, "%s/keys", dir).p, O_RDONLY | O_CLOEXEC);
+	struct str text;
+
+	assert_int_equal(fd_read_file(&r->a, fd, 1 << 20, &text), RC_OK);
+	return text;
+}
+
+static void
+write_keys(struct rig *r, const char *dir, struct str text)
+{
+	AUTO_FD fd = open(
+	    str_fmt(&r->a, "%s/keys", dir).p, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_int_equal(write(fd, text.p, text.n), text.n);
+}
+
+static void
+keys_older_than_the_mail_are_refused(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = message(r, 1);
+	struct store_mailbox was = { 0 };
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
+	struct str older;
+	struct field f;
+
+	set_up(&f, r);
+	deliver(r, 1, 3);
+	queue_one(r);
+	assert_int_equal(back_up(&f, &io_system, &d), RC_OK);
+	older = read_keys(r, f.keys);
+	assert_int_equal(rig_deliver(r, BOB, "INBOX", &m), 1);
+	assert_true(rig_find(r, ANN, "INBOX", &was));
+	assert_int_equal(back_up(&f, &io_system, &d), RC_OK);
+	write_keys(r, f.keys, older);
+	assert_int_equal(restore(&f, &io_system, &x), RC_DENY);
+	assert_true(str_find(f.why, STR("older than the backup: 1 accounts")) <
+		    f.why.n);
+	assert_int_equal(rmdir(f.back), 0); /* empty again */
+	assert_int_equal(mkdir(f.back, 0700), 0);
+	write_keys(r, f.keys, read_keys(r, r->dir));
+	assert_int_equal(restore(&f, &io_system, &x), RC_OK);
+	expect_restored(&f, &was, 3);
+	tear_down(&f);
+}
+
+static void
+expect_older(struct rig *r)
+{
+	struct engine *e = NULL;
+
+	rig_quiet(r, true);
+	assert_int_equal(engine_local_open(&r->log, &r->conf, &e), RC_DENY);
+	assert_int_equal(rig_check(r, false), RC_BAD);
+	assert_int_equal(rig_check(r, true), RC_BAD);
+	rig_quiet(r, false);
+}
+
+/* However they came there. */
+static void
+a_store_with_older_keys_is_not_served(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = message(r, 1);
+	unsigned char store[KEYS_STORE_ID], *last;
+	struct str older, whole;
+	struct keys *k;
+	struct key key;
+
+	deliver(r, 1, 3);
+	older = read_keys(r, r->dir);
+	assert_int_equal(rig_deliver(r, BOB, "INBOX", &m), 1);
+	whole = read_keys(r, r->dir);
+	rig_close(r);
+	write_keys(r, r->dir, older);
+	expect_older(r);
+	/* BOB's number goes to somebody else. */
+	assert_int_equal(
+	    keys_open(&r->log, &io_system, r->dir, r->conf.master, store, &k),
+	    RC_OK);
+	assert_int_equal(keys_ensure(k, STR("someone-else"), &key), RC_OK);
+	keys_free(&k);
+	assert_int_equal(read_keys(r, r->dir).n, whole.n);
+	expect_older(r);
+	/* ANN's key was erased on purpose. */
+	last = arena_alloc(&r->a, KEYS_RECORD);
+	memcpy(last, whole.p + whole.n - KEYS_RECORD, KEYS_RECORD);
+	le_put(last + 152, sum_of(older.n - KEYS_RECORD, last, 152), 8);
+	write_keys(r, r->dir,
+	    str_cat(&r->a, str_n(older.p, older.n - KEYS_RECORD),
+		str_n((const char *)last, KEYS_RECORD)));
+	assert_int_equal(rig_check(r, false), RC_OK);
+	rig_open(r);
+	rig_expect(r, BOB, "INBOX", 1, &m);
+	rig_close(r);
+	write_keys(r, r->dir, whole);
+	assert_int_equal(rig_check(r, true), RC_OK);
+	rig_open(r);
+}
+
 int
 main(void)
 {
@@ -472,6 +579,8 @@ main(void)
 		T(wrong_places_are_refused),
 		T(cut_short_leaves_the_one_before),
 		T(restoring_can_be_repeated),
+		T(keys_older_than_the_mail_are_refused),
+		T(a_store_with_older_keys_is_not_served),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
