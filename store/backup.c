@@ -37,8 +37,8 @@ backup_say(struct arena *a, enum rc rc, struct str *why, const char *what,
 
 /* The manifest */
 
-enum rc
-backup_manifest_put(const struct backup_manifest *m, struct buf *out)
+static enum rc
+put_text(const struct backup_manifest *m, struct buf *out)
 {
 	struct enc e = { out, false };
 
@@ -124,6 +124,18 @@ backup_manifest_parse(
 	out->number = dec_u(&d, 8);
 	out->ckpt = dec_u(&d, 8);
 	return get_files(a, &d, out);
+}
+
+/* One that cannot be read would take the place of one that can. */
+enum rc
+backup_manifest_put(const struct backup_manifest *m, struct buf *out)
+{
+	struct backup_manifest again;
+	AUTO_ARENA a = { 0 };
+	enum rc rc = m->n <= BACKUP_FILES ? put_text(m, out) : RC_TEMP;
+
+	return rc == RC_OK ? backup_manifest_parse(&a, buf_str(out), &again)
+			   : rc;
 }
 
 enum rc
@@ -273,12 +285,20 @@ copy_file(struct copying *c, const char *source, const char *path,
 	return read_back(c, out, path, f, from);
 }
 
+/* They ascend. */
 static const struct backup_file *
 find_file(const struct backup_manifest *m, uint32_t id)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (m->files[i].id == id)
-			return &m->files[i];
+	for (size_t lo = 0, hi = m->n; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+
+		if (m->files[mid].id == id)
+			return &m->files[mid];
+		if (m->files[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
 }
 
@@ -535,7 +555,8 @@ put_manifest(struct copying *c, const struct backup_manifest *m)
 	buf_init(&text, TEXT_MAX);
 	rc = backup_manifest_put(m, &text);
 	if (rc != RC_OK) {
-		*c->why = STR("too many files for a manifest");
+		*c->why = STR("too many files, or too large, for a manifest: "
+			      "the backup before is as it was");
 		return rc;
 	}
 	return backup_put_whole(

@@ -569,6 +569,44 @@ a_store_with_older_keys_is_not_served(void **state)
 	rig_open(r);
 }
 
+static void
+a_manifest_has_room_for_every_segment(void **state)
+{
+	const size_t max = BACKUP_FILES;
+	struct rig *r = *state;
+	uint64_t sums[2] = { 1, 2 };
+	struct backup_manifest again, m = { .time = 1,
+		.number = 1,
+		.ckpt = 1,
+		.files = arena_calloc(&r->a, max + 1, sizeof(*m.files)),
+		.n = max };
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 64 << 20);
+	for (size_t i = 0; i <= max; i++)
+		m.files[i].id = (uint32_t)i;
+	m.files[7].size = BACKUP_BLOCK + 1;
+	m.files[7].sums = sums;
+	m.files[7].nsums = 2;
+	assert_int_equal(backup_manifest_put(&m, &text), RC_OK);
+	assert_int_equal(
+	    backup_manifest_parse(&r->a, buf_str(&text), &again), RC_OK);
+	assert_int_equal(again.n, max);
+	assert_int_equal(again.files[7].sums[1], 2);
+	/* Nothing is put that would not be read again. */
+	m.n = max + 1;
+	buf_clear(&text);
+	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
+	m.n = max;
+	m.files[9].id = 8;
+	buf_clear(&text);
+	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
+	m.files[9].id = 9;
+	m.files[7].nsums = 1;
+	buf_clear(&text);
+	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
+}
+
 int
 main(void)
 {
@@ -581,6 +619,7 @@ main(void)
 		T(restoring_can_be_repeated),
 		T(keys_older_than_the_mail_are_refused),
 		T(a_store_with_older_keys_is_not_served),
+		T(a_manifest_has_room_for_every_segment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
