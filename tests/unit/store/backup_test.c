@@ -27,7 +27,8 @@
 struct field {
 	struct rig *r;
 	char dir[80], keys[80], back[80];
-	unsigned calls, stop_at; /* of go_on */
+	unsigned calls, stop_at;        /* of go_on */
+	uint64_t written, synced, most; /* bytes; synced since go_on */
 	struct str why;
 };
 
@@ -37,6 +38,7 @@ go_on(void *ctx, uint64_t done, uint64_t total)
 	struct field *f = ctx;
 
 	assert_true(done <= total);
+	f->synced = 0;
 	return ++f->calls == f->stop_at ? RC_NOENT : RC_OK;
 }
 
@@ -607,6 +609,65 @@ a_manifest_has_room_for_every_segment(void **state)
 	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
 }
 
+static ssize_t
+count_pwritev(
+    const struct io *io, int fd, const struct iovec *v, int n, off_t off)
+{
+	struct field *f = io->ctx;
+	ssize_t done = io_system.ops->pwritev(&io_system, fd, v, n, off);
+
+	if (done > 0)
+		f->written += (uint64_t)done;
+	return done;
+}
+
+static int
+count_fdatasync(const struct io *io, int fd)
+{
+	struct field *f = io->ctx;
+
+	f->synced += f->written;
+	f->written = 0;
+	f->most = MAX(f->most, f->synced);
+	return io_system.ops->fdatasync(&io_system, fd);
+}
+
+/* What the disk has to do between two renewals has a bound. */
+static void
+a_slow_disk_does_not_cost_the_lease(void **state)
+{
+	struct rig *r = *state;
+	struct io_ops ops = *io_system.ops;
+	struct backup_done d = { 0 };
+	struct backup_manifest m;
+	struct field f;
+	struct io io = { &ops, &f };
+	size_t n = 0, largest = 0;
+
+	ops.pwritev = count_pwritev;
+	ops.fdatasync = count_fdatasync;
+	rig_close(r);
+	r->conf.segment_bytes = 128 << 20;
+	rig_open(r);
+	set_up(&f, r);
+	for (uint32_t i = 1; i <= 60; i++) {
+		struct rig_message big = rig_message(r, i, 1500000);
+
+		assert_int_equal(rig_deliver(r, ANN, "INBOX", &big), i);
+	}
+	assert_int_equal(back_up(&f, &io, &d), RC_OK);
+	assert_int_equal(backup_manifest_read(&r->a, f.dir, &m, &f.why), RC_OK);
+	for (size_t i = 0; i < m.n; i++) {
+		largest = MAX(largest, m.files[i].nsums);
+		/* Copied, synced, some blocks read back. */
+		n += m.files[i].nsums + 1 + m.files[i].nsums / 8;
+	}
+	assert_true(largest >= 10);
+	assert_true(f.most <= 8ull * BACKUP_BLOCK);
+	assert_true(f.calls > n);
+	tear_down(&f);
+}
+
 int
 main(void)
 {
@@ -620,6 +681,7 @@ main(void)
 		T(keys_older_than_the_mail_are_refused),
 		T(a_store_with_older_keys_is_not_served),
 		T(a_manifest_has_room_for_every_segment),
+		T(a_slow_disk_does_not_cost_the_lease),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
