@@ -23,6 +23,12 @@
 #define FIXED    96u
 #define TEXT_MAX (256u << 20)
 #define SPARSE   (64u << 10)
+/*
+ * The lease is kept by going on: between two times there is little enough to
+ * do for a slow disk.
+ */
+#define SYNC_BLOCKS 4u
+#define LOOK_FILES  64u
 
 enum rc
 backup_say(struct arena *a, enum rc rc, struct str *why, const char *what,
@@ -37,8 +43,8 @@ backup_say(struct arena *a, enum rc rc, struct str *why, const char *what,
 
 /* The manifest */
 
-enum rc
-backup_manifest_put(const struct backup_manifest *m, struct buf *out)
+static enum rc
+put_text(const struct backup_manifest *m, struct buf *out)
 {
 	struct enc e = { out, false };
 
@@ -126,6 +132,18 @@ backup_manifest_parse(
 	return get_files(a, &d, out);
 }
 
+/* One that cannot be read would take the place of one that can. */
+enum rc
+backup_manifest_put(const struct backup_manifest *m, struct buf *out)
+{
+	struct backup_manifest again;
+	AUTO_ARENA a = { 0 };
+	enum rc rc = m->n <= BACKUP_FILES ? put_text(m, out) : RC_TEMP;
+
+	return rc == RC_OK ? backup_manifest_parse(&a, buf_str(out), &again)
+			   : rc;
+}
+
 enum rc
 backup_manifest_read(struct arena *a, const char *dir,
     struct backup_manifest *out, struct str *why)
@@ -186,6 +204,19 @@ go_on(struct copying *c)
 	return rc;
 }
 
+/* While it is not known yet how much there is to copy. */
+static enum rc
+look_on(struct copying *c, size_t i)
+{
+	enum rc rc = RC_OK;
+
+	if (i % LOOK_FILES == LOOK_FILES - 1)
+		rc = c->b->go_on(c->b->ctx, 0, 1);
+	if (rc != RC_OK)
+		*c->why = STR("the store did not keep its files in place");
+	return rc;
+}
+
 static bool
 is_zero(const char *p, size_t n)
 {
@@ -213,22 +244,26 @@ static enum rc
 read_back(struct copying *c, int fd, const char *path,
     const struct backup_file *f, size_t from)
 {
+	enum rc rc = RC_OK;
+
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	for (size_t i = from; i < f->nsums; i++) {
+	for (size_t i = from; rc == RC_OK && i < f->nsums; i++) {
 		uint64_t off = (uint64_t)i * BACKUP_BLOCK;
 		size_t n = (size_t)MIN(BACKUP_BLOCK, f->size - off);
 
 		if (fd_pread_all(fd, c->block, n, off) != RC_OK)
 			return backup_say(
 			    c->a, RC_TEMP, c->why, "cannot read back", path);
-		if (backup_sum(i, c->block, n) == f->sums[i])
-			continue;
-		*c->why = str_fmt(c->a,
-		    "%s at %llu: what was written does not come back", path,
-		    (unsigned long long)off);
-		return RC_TEMP;
+		if (backup_sum(i, c->block, n) != f->sums[i]) {
+			*c->why = str_fmt(c->a,
+			    "%s at %llu: what was written does not come back",
+			    path, (unsigned long long)off);
+			return RC_TEMP;
+		}
+		if ((i - from) % SYNC_BLOCKS == SYNC_BLOCKS - 1)
+			rc = go_on(c);
 	}
-	return RC_OK;
+	return rc;
 }
 
 /*
@@ -261,6 +296,10 @@ copy_file(struct copying *c, const char *source, const char *path,
 		    RC_OK)
 			return backup_say(
 			    c->a, RC_TEMP, c->why, "cannot write", path);
+		if ((i - from) % SYNC_BLOCKS == SYNC_BLOCKS - 1 &&
+		    io_fdatasync(io, out) != RC_OK)
+			return backup_say(
+			    c->a, RC_TEMP, c->why, "cannot write", path);
 		c->done += n;
 		rc = go_on(c);
 	}
@@ -270,15 +309,24 @@ copy_file(struct copying *c, const char *source, const char *path,
 	    io_fdatasync(io, out) != RC_OK)
 		return backup_say(c->a, RC_TEMP, c->why, "cannot write", path);
 	c->files++;
-	return read_back(c, out, path, f, from);
+	rc = go_on(c);
+	return rc == RC_OK ? read_back(c, out, path, f, from) : rc;
 }
 
+/* They ascend. */
 static const struct backup_file *
 find_file(const struct backup_manifest *m, uint32_t id)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (m->files[i].id == id)
-			return &m->files[i];
+	for (size_t lo = 0, hi = m->n; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+
+		if (m->files[mid].id == id)
+			return &m->files[mid];
+		if (m->files[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
 }
 
@@ -367,6 +415,9 @@ list_files(struct copying *c, struct backup_manifest *m)
 		f->nsums = blocks_of(f->size);
 		f->sums =
 		    arena_calloc(c->a, MAX(f->nsums, 1), sizeof(*f->sums));
+		rc = look_on(c, i);
+		if (rc != RC_OK)
+			return rc;
 	}
 	return RC_OK;
 }
@@ -415,15 +466,18 @@ same_history(struct copying *c, const struct backup_manifest *old,
 	struct seglog_conf conf = { .dir = c->b->data_dir, .io = c->b->io };
 	struct seglog_pos at = { old->at.pos, old->at.last, old->at.seq,
 		old->at.chain };
-	enum rc rc = RC_DENY;
+	enum rc rc = RC_DENY, gone;
 
 	memcpy(conf.store, store, STORE_ID);
 	if (memcmp(old->store, store, STORE_ID) == 0 &&
 	    old->at.pos <= c->b->at.pos)
 		rc = RC_OK;
-	for (size_t i = 0; rc == RC_OK && i < old->n; i++)
+	for (size_t i = 0; rc == RC_OK && i < old->n; i++) {
 		if (old->files[i].id != 0)
 			rc = same_header(c, old->files[i].id);
+		if (rc == RC_OK && (gone = look_on(c, i)) != RC_OK)
+			return gone;
+	}
 	if (rc == RC_OK && at.last != 0 &&
 	    access(backup_path(c->a, c->b->data_dir, POS_SEG(at.last), 0),
 		F_OK) == 0)
@@ -535,7 +589,8 @@ put_manifest(struct copying *c, const struct backup_manifest *m)
 	buf_init(&text, TEXT_MAX);
 	rc = backup_manifest_put(m, &text);
 	if (rc != RC_OK) {
-		*c->why = STR("too many files for a manifest");
+		*c->why = STR("too many files, or too large, for a manifest: "
+			      "the backup before is as it was");
 		return rc;
 	}
 	return backup_put_whole(

@@ -25,7 +25,7 @@
 
 #define BACKUP_FORMAT   1u
 #define BACKUP_BLOCK    (4u << 20) /* a sum for each so many bytes of a file */
-#define BACKUP_FILES    100000u
+#define BACKUP_FILES    (SEGLOG_SEGMENTS + 1) /* and the checkpoint */
 #define BACKUP_MANIFEST "manifest"
 #define BACKUP_MARK     "restoring" /* in data_dir: not ready for use */
 
@@ -48,6 +48,7 @@ struct backup_manifest {
 
 MUST_CHECK enum rc backup_manifest_parse(
     struct arena *a, struct str text, struct backup_manifest *out);
+/* RC_BAD, RC_TEMP: it would not be read again. */
 MUST_CHECK enum rc backup_manifest_put(
     const struct backup_manifest *m, struct buf *out);
 /* RC_NOENT: there is none. */

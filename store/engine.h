@@ -141,6 +141,7 @@ struct engine_stats {
 	uint64_t commits, intents, log_bytes, log_syncs, index_commits;
 	uint64_t key_syncs, rolls;
 	uint64_t free_bytes;
+	uint64_t keyless; /* accounts, if opened for restoring */
 	bool read_only, below_floor;
 };
 
@@ -223,7 +224,8 @@ struct engine_conf {
 
 /*
  * The engine on the local disk: engine_local.c.  RC_DENY: made by a later
- * version, or with another master key.  RC_BAD: the log is damaged (said in
+ * version, with another master key, or the keys are older than the mail (not
+ * if `restoring`: the statistics tell).  RC_BAD: the log is damaged (said in
  * the log); nothing is served until somebody has looked.
  */
 MUST_CHECK enum rc engine_local_open(

@@ -41,6 +41,7 @@ local_stats(struct engine *e, struct engine_stats *out)
 	out->bodies = info.bodies;
 	out->queued = info.queued;
 	out->accounts = keys_count(l->keys);
+	out->keyless = l->keyless;
 	out->commits = atomic_load(&l->commits);
 	out->intents = atomic_load(&l->intents);
 	out->log_bytes = log.bytes;
@@ -339,6 +340,41 @@ remove_unused(struct local *l, uint32_t current, uint32_t highest)
 	return RC_OK;
 }
 
+/*
+ * A key file of before an account would give the number of its key to the next
+ * one.  As each number that the index has is in the file, new ones are above.
+ */
+static enum rc
+check_keys(struct local *l)
+{
+	AUTO_WALK w = { 0 };
+	struct str id, v;
+	MDB_txn *t;
+	enum rc rc = ix_rc(
+	    &l->ix, mdb_txn_begin(l->ix.env, NULL, MDB_RDONLY, &t), "begin");
+
+	if (rc != RC_OK)
+		return rc;
+	rc = ix_walk_begin(&l->ix, t, l->ix.account, STR(""), STR(""), &w);
+	while (rc == RC_OK && (rc = ix_walk_next(&w, &id, &v)) == RC_OK) {
+		struct ix_account acct;
+
+		rc = ix_account_parse(&l->ix, v, &acct);
+		if (rc == RC_OK && !keys_fits(l->keys, acct.key, id))
+			l->keyless++;
+	}
+	ix_walk_end(&w);
+	mdb_txn_abort(t);
+	if (rc != RC_NOENT)
+		return rc;
+	if (l->keyless == 0 || l->conf.restoring)
+		return RC_OK;
+	log_error(&l->log, "keys.older", KVU("accounts", l->keyless),
+	    KVC("why", "the key file is older than the mail: these accounts "
+		       "have no key in it"));
+	return RC_DENY;
+}
+
 static enum rc
 open_all(struct local *l)
 {
@@ -358,6 +394,8 @@ open_all(struct local *l)
 		rc = remove_unused(l, POS_SEG(scan.end.pos), scan.segments);
 	if (rc == RC_OK)
 		rc = local_replay(l);
+	if (rc == RC_OK)
+		rc = check_keys(l);
 	if (rc == RC_OK)
 		rc = local_load_ops(l);
 	if (rc != RC_OK)

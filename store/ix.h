@@ -156,6 +156,9 @@ struct ix_key ix_key_entry(const unsigned char body[BODY_ID], uint64_t id);
 /* Typed values. */
 MUST_CHECK enum rc ix_account_get(
     const struct ix *ix, MDB_txn *t, struct str id, struct ix_account *out);
+/* The value, for who walks over them. */
+MUST_CHECK enum rc ix_account_parse(
+    const struct ix *ix, struct str value, struct ix_account *out);
 MUST_CHECK enum rc ix_account_put(const struct ix *ix, MDB_txn *t,
     struct str id, const struct ix_account *in);
 MUST_CHECK enum rc ix_account_id(

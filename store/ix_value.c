@@ -74,24 +74,28 @@ ix_info_put(const struct ix *ix, MDB_txn *t, const struct ix_info *in)
 }
 
 enum rc
-ix_account_get(
-    const struct ix *ix, MDB_txn *t, struct str id, struct ix_account *out)
+ix_account_parse(const struct ix *ix, struct str value, struct ix_account *out)
 {
-	struct str v;
-	struct dec d;
-	enum rc rc;
+	struct dec d = dec_of(value);
 
-	if (id.n == 0 || id.n > ACCOUNT_ID_MAX)
-		return RC_NOENT;
-	rc = ix_get(ix, t, ix->account, id, &v);
-	if (rc != RC_OK)
-		return rc;
-	d = dec_of(v);
 	out->number = dec_u(&d, 8);
 	out->key = (uint32_t)dec_u(&d, 4);
 	out->uidvalidity = (uint32_t)dec_u(&d, 4);
 	out->inbox = dec_u(&d, 8);
 	return d.bad ? malformed(ix, "account") : RC_OK;
+}
+
+enum rc
+ix_account_get(
+    const struct ix *ix, MDB_txn *t, struct str id, struct ix_account *out)
+{
+	struct str v;
+	enum rc rc;
+
+	if (id.n == 0 || id.n > ACCOUNT_ID_MAX)
+		return RC_NOENT;
+	rc = ix_get(ix, t, ix->account, id, &v);
+	return rc == RC_OK ? ix_account_parse(ix, v, out) : rc;
 }
 
 enum rc

@@ -393,6 +393,20 @@ keys_by_id(struct keys *k, uint32_t id, struct key *out)
 	return e != NULL ? RC_OK : RC_NOENT;
 }
 
+bool
+keys_fits(struct keys *k, uint32_t id, struct str account)
+{
+	struct entry *e = NULL;
+	bool fits;
+
+	pthread_mutex_lock(&k->lock);
+	HASH_FIND(by_number, k->numbers, &id, sizeof(id), e);
+	fits = e != NULL ? str_eq(str_n(e->id, e->id_n), account)
+			 : id <= k->last_id && id != k->queue.id;
+	pthread_mutex_unlock(&k->lock);
+	return fits;
+}
+
 void
 keys_queue(struct keys *k, struct key *out)
 {

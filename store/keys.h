@@ -54,6 +54,12 @@ MUST_CHECK enum rc keys_find(
     struct keys *k, struct str account, struct key *out);
 MUST_CHECK enum rc keys_by_id(struct keys *k, uint32_t id, struct key *out);
 void keys_queue(struct keys *k, struct key *out);
+/*
+ * Is this file as new as who names that account's key?  One that is missing
+ * among the others was erased on purpose; an older file ends before it, or
+ * was written on and gave its number to somebody else.
+ */
+bool keys_fits(struct keys *k, uint32_t id, struct str account);
 /* The account's key, made if there is none: durable when this returns. */
 MUST_CHECK enum rc keys_ensure(
     struct keys *k, struct str account, struct key *out);

@@ -83,6 +83,7 @@ struct local {
 	size_t ntouched, touched_room;
 	struct arena batch; /* for the time of a batch */
 	int64_t space_at_ns;
+	uint64_t keyless; /* accounts, when it was opened */
 	/* Any thread. */
 	atomic_bool read_only, below_floor;
 	atomic_bool behind; /* the log knows more than the index */

@@ -256,14 +256,23 @@ open_index(struct check *c)
 
 /*
  * The view of the index is let go while the log is read, which may take hours:
- * a store at work could not use any page again meanwhile.
+ * a store at work could not use any page again meanwhile.  The keys are read
+ * again after it, because an account's key is made before the account.
  */
 static enum rc
 view_again(struct check *c)
 {
+	enum rc rc;
+
 	if (mdb_txn_renew(c->t) != 0)
 		return RC_TEMP;
-	return ix_info_get(&c->ix, c->t, &c->info);
+	rc = ix_info_get(&c->ix, c->t, &c->info);
+	maint_free_keys(c);
+	if (rc == RC_OK)
+		rc = maint_load_owners(c);
+	if (rc == RC_OK && c->m->master != NULL)
+		rc = maint_load_keys(c, true);
+	return rc;
 }
 
 enum rc
@@ -278,7 +287,7 @@ maint_check(const struct maint *m)
 	c.pool = content_pool_new();
 	rc = check_keys(&c);
 	if (rc == RC_OK && m->master != NULL)
-		rc = maint_load_keys(&c);
+		rc = maint_load_keys(&c, false);
 	indexed = rc == RC_OK && open_index(&c) == RC_OK;
 	if (indexed)
 		mdb_txn_reset(c.t);

@@ -18,9 +18,43 @@ struct maint_key {
 	uint8_t kind;
 };
 
-/* The file is small and read once; ids ascend. */
+struct maint_owner {
+	uint32_t id;
+	struct str account; /* empty: the queue */
+};
+
+/* Whose keys there are, without the master key; ids ascend. */
 enum rc
-maint_load_keys(struct check *c)
+maint_load_owners(struct check *c)
+{
+	AUTO_FD fd =
+	    open(str_fmt(&c->a, "%s/keys", c->m->dir).p, O_RDONLY | O_CLOEXEC);
+	unsigned char b[KEYS_RECORD];
+	uint64_t off = KEYS_HEADER;
+	size_t room = 0;
+
+	if (fd < 0)
+		return RC_TEMP;
+	for (; fd_pread_all(fd, b, sizeof(b), off) == RC_OK;
+	     off += KEYS_RECORD) {
+		struct keys_record r;
+
+		if (keys_record_get(b, off, &r) != RC_OK)
+			continue;
+		if (c->nowners == room) {
+			room = MAX(64, room * 2);
+			c->owners =
+			    xrealloc(c->owners, room * sizeof(*c->owners));
+		}
+		c->owners[c->nowners++] =
+		    (struct maint_owner){ r.id, str_dup(&c->a, r.account) };
+	}
+	return RC_OK;
+}
+
+/* The file is small; ids ascend. */
+enum rc
+maint_load_keys(struct check *c, bool again)
 {
 	AUTO_FD fd =
 	    open(str_fmt(&c->a, "%s/keys", c->m->dir).p, O_RDONLY | O_CLOEXEC);
@@ -54,7 +88,7 @@ maint_load_keys(struct check *c)
 			closed++;
 		arena_reset(&c->scratch);
 	}
-	if (closed == 0)
+	if (closed == 0 || again)
 		return RC_OK;
 	maint_say(c, MAINT_BAD, "key file",
 	    str_fmt(
@@ -68,8 +102,10 @@ maint_free_keys(struct check *c)
 	if (c->keys != NULL)
 		seal_wipe(c->keys, c->nkeys * sizeof(*c->keys));
 	xfree(c->keys);
+	xfree(c->owners);
 	c->keys = NULL;
-	c->nkeys = 0;
+	c->owners = NULL;
+	c->nkeys = c->nowners = 0;
 }
 
 static const struct key *
@@ -317,11 +353,56 @@ check_bodies(struct check *c)
 	return rc == RC_NOENT ? RC_OK : rc;
 }
 
+/* As keys_fits says, which needs the master key. */
+static bool
+key_fits(const struct check *c, uint32_t id, struct str account)
+{
+	size_t lo = 0;
+
+	for (size_t hi = c->nowners; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+
+		if (c->owners[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->nowners && (c->owners[lo].id != id ||
+				      str_eq(c->owners[lo].account, account));
+}
+
+static enum rc
+check_accounts(struct check *c)
+{
+	AUTO_WALK w = { 0 };
+	struct str id, v;
+	size_t keyless = 0;
+	enum rc rc =
+	    ix_walk_begin(&c->ix, c->t, c->ix.account, STR(""), STR(""), &w);
+
+	while (rc == RC_OK && (rc = ix_walk_next(&w, &id, &v)) == RC_OK) {
+		struct ix_account acct;
+
+		rc = ix_account_parse(&c->ix, v, &acct);
+		if (rc == RC_OK && !key_fits(c, acct.key, id))
+			keyless++;
+	}
+	if (keyless > 0)
+		maint_say(c, MAINT_BAD, "key file",
+		    str_fmt(&c->a,
+			"it is older than the mail: %zu accounts have no key "
+			"in it",
+			keyless));
+	return rc == RC_NOENT ? RC_OK : rc;
+}
+
 enum rc
 maint_check_index(struct check *c)
 {
-	enum rc rc = check_mailboxes(c);
+	enum rc rc = check_accounts(c);
 
+	if (rc == RC_OK)
+		rc = check_mailboxes(c);
 	if (rc == RC_OK)
 		rc = check_bodies(c);
 	if (rc != RC_OK) {

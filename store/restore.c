@@ -405,6 +405,14 @@ finish(struct engine *e, struct arena *a, const struct restore *r,
 			   "manifest names");
 		return RC_BAD;
 	}
+	e->ops->stats(e, &out->stats);
+	if (rc == RC_OK && out->stats.keyless > 0) {
+		*why = str_fmt(a,
+		    "the keys are older than the backup: %llu accounts have "
+		    "none: not restored",
+		    (unsigned long long)out->stats.keyless);
+		return RC_DENY;
+	}
 	if (rc == RC_OK)
 		rc = engine_run(e, &in);
 	if (rc == RC_OK)
@@ -444,6 +452,8 @@ restore_finish(struct arena *a, const struct restore *r,
 	}
 	rc = finish(e, a, r, copied, out, why);
 	e->ops->close(&e);
+	if (rc == RC_DENY && out->stats.keyless > 0 && wipe(&s, true) != RC_OK)
+		log_warn(&r->log, "restore.wipe", KVE(errno));
 	if (rc == RC_OK &&
 	    (io_unlink(r->io, in_data(&s, BACKUP_MARK)) != RC_OK ||
 		io_syncdir(r->io, r->data_dir) != RC_OK))

@@ -15,7 +15,7 @@
  *            its own); scans are for start-up; seglog_files is shared.
  * Errors     RC_TEMP: nothing was added.  After a sync that failed the log
  *            refuses everything (seglog_failed).
- * Limits     REC_MAX bytes of operations in a record.
+ * Limits     REC_MAX bytes of operations in a record; SEGLOG_SEGMENTS.
  */
 #ifndef STORE_SEGLOG_H
 #define STORE_SEGLOG_H
@@ -30,6 +30,8 @@
 #define STORE_ID      16u
 #define SEGLOG_MAGIC  "GPSEG\r\n\032"
 #define SEGLOG_RECORD 0x31525047u /* "GPR1" */
+
+#define SEGLOG_SEGMENTS 1000000u /* files at one time */
 
 struct seglog;
 
@@ -132,7 +134,10 @@ MUST_CHECK enum rc seglog_confirm(const struct log *log,
 MUST_CHECK enum rc seglog_settle(const struct log *log,
     const struct seglog_conf *conf, uint64_t from, uint64_t to);
 
-/* Ids of the files there are, ascending; the caller frees *ids. */
+/*
+ * Ids of the files there are, ascending; the caller frees *ids.  RC_TEMP also:
+ * there are too many.
+ */
 MUST_CHECK enum rc seglog_list(
     const struct log *log, const char *dir, uint32_t **ids, size_t *n);
 

@@ -24,8 +24,7 @@
 #include "store/seglog.h"
 #include "store/sum.h"
 
-#define SEGMENTS_MAX 1000000u
-#define BLOCK        (1u << 20)
+#define BLOCK (1u << 20)
 
 struct segments {
 	uint32_t *ids;
@@ -91,7 +90,7 @@ seglog_list(
 		log_error(log, "log.list", KVC("path", path), KVE(errno));
 		return RC_TEMP;
 	}
-	while ((e = readdir(d)) != NULL && n < SEGMENTS_MAX) {
+	while ((e = readdir(d)) != NULL && n <= SEGLOG_SEGMENTS) {
 		if (!parse_name(e->d_name, &id))
 			continue;
 		if (n == size) {
@@ -101,6 +100,13 @@ seglog_list(
 		(*ids)[n++] = id;
 	}
 	closedir(d);
+	if (n > SEGLOG_SEGMENTS) {
+		log_error(log, "log.list", KVC("path", path),
+		    KVC("why", "more segments than there may be"));
+		xfree(*ids);
+		*ids = NULL;
+		return RC_TEMP;
+	}
 	if (n > 0)
 		qsort(*ids, n, sizeof(**ids), by_id);
 	*out_n = n;

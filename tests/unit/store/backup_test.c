@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "store/backup.h"
+#include "store/keys.h"
+#include "store/sum.h"
 #include "tests/fault/recio.h"
 #include "tests/unit/store/rig.h"
 
@@ -25,7 +27,8 @@
 struct field {
 	struct rig *r;
 	char dir[80], keys[80], back[80];
-	unsigned calls, stop_at; /* of go_on */
+	unsigned calls, stop_at;        /* of go_on */
+	uint64_t written, synced, most; /* bytes; synced since go_on */
 	struct str why;
 };
 
@@ -35,6 +38,7 @@ go_on(void *ctx, uint64_t done, uint64_t total)
 	struct field *f = ctx;
 
 	assert_true(done <= total);
+	f->synced = 0;
 	return ++f->calls == f->stop_at ? RC_NOENT : RC_OK;
 }
 
@@ -462,6 +466,208 @@ restoring_can_be_repeated(void **state)
 	tear_down(&f);
 }
 
+static struct str
+read_keys(struct rig *r, const char *dir)
+{
+	AUTO_FD fd =
+	    open(str_fmt(&r->a, "%s/keys", dir).p, O_RDONLY | O_CLOEXEC);
+	struct str text;
+
+	assert_int_equal(fd_read_file(&r->a, fd, 1 << 20, &text), RC_OK);
+	return text;
+}
+
+static void
+write_keys(struct rig *r, const char *dir, struct str text)
+{
+	AUTO_FD fd = open(
+	    str_fmt(&r->a, "%s/keys", dir).p, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_int_equal(write(fd, text.p, text.n), text.n);
+}
+
+static void
+keys_older_than_the_mail_are_refused(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = message(r, 1);
+	struct store_mailbox was = { 0 };
+	struct backup_done d = { 0 };
+	struct restore_done x = { 0 };
+	struct str older;
+	struct field f;
+
+	set_up(&f, r);
+	deliver(r, 1, 3);
+	queue_one(r);
+	assert_int_equal(back_up(&f, &io_system, &d), RC_OK);
+	older = read_keys(r, f.keys);
+	assert_int_equal(rig_deliver(r, BOB, "INBOX", &m), 1);
+	assert_true(rig_find(r, ANN, "INBOX", &was));
+	assert_int_equal(back_up(&f, &io_system, &d), RC_OK);
+	write_keys(r, f.keys, older);
+	assert_int_equal(restore(&f, &io_system, &x), RC_DENY);
+	assert_true(str_find(f.why, STR("older than the backup: 1 accounts")) <
+		    f.why.n);
+	assert_int_equal(rmdir(f.back), 0); /* empty again */
+	assert_int_equal(mkdir(f.back, 0700), 0);
+	write_keys(r, f.keys, read_keys(r, r->dir));
+	assert_int_equal(restore(&f, &io_system, &x), RC_OK);
+	expect_restored(&f, &was, 3);
+	tear_down(&f);
+}
+
+static void
+expect_older(struct rig *r)
+{
+	struct engine *e = NULL;
+
+	rig_quiet(r, true);
+	assert_int_equal(engine_local_open(&r->log, &r->conf, &e), RC_DENY);
+	assert_int_equal(rig_check(r, false), RC_BAD);
+	assert_int_equal(rig_check(r, true), RC_BAD);
+	rig_quiet(r, false);
+}
+
+/* However they came there. */
+static void
+a_store_with_older_keys_is_not_served(void **state)
+{
+	struct rig *r = *state;
+	struct rig_message m = message(r, 1);
+	unsigned char store[KEYS_STORE_ID], *last;
+	struct str older, whole;
+	struct keys *k;
+	struct key key;
+
+	deliver(r, 1, 3);
+	older = read_keys(r, r->dir);
+	assert_int_equal(rig_deliver(r, BOB, "INBOX", &m), 1);
+	whole = read_keys(r, r->dir);
+	rig_close(r);
+	write_keys(r, r->dir, older);
+	expect_older(r);
+	/* BOB's number goes to somebody else. */
+	assert_int_equal(
+	    keys_open(&r->log, &io_system, r->dir, r->conf.master, store, &k),
+	    RC_OK);
+	assert_int_equal(keys_ensure(k, STR("someone-else"), &key), RC_OK);
+	keys_free(&k);
+	assert_int_equal(read_keys(r, r->dir).n, whole.n);
+	expect_older(r);
+	/* ANN's key was erased on purpose. */
+	last = arena_alloc(&r->a, KEYS_RECORD);
+	memcpy(last, whole.p + whole.n - KEYS_RECORD, KEYS_RECORD);
+	le_put(last + 152, sum_of(older.n - KEYS_RECORD, last, 152), 8);
+	write_keys(r, r->dir,
+	    str_cat(&r->a, str_n(older.p, older.n - KEYS_RECORD),
+		str_n((const char *)last, KEYS_RECORD)));
+	assert_int_equal(rig_check(r, false), RC_OK);
+	rig_open(r);
+	rig_expect(r, BOB, "INBOX", 1, &m);
+	rig_close(r);
+	write_keys(r, r->dir, whole);
+	assert_int_equal(rig_check(r, true), RC_OK);
+	rig_open(r);
+}
+
+static void
+a_manifest_has_room_for_every_segment(void **state)
+{
+	const size_t max = BACKUP_FILES;
+	struct rig *r = *state;
+	uint64_t sums[2] = { 1, 2 };
+	struct backup_manifest again, m = { .time = 1,
+		.number = 1,
+		.ckpt = 1,
+		.files = arena_calloc(&r->a, max + 1, sizeof(*m.files)),
+		.n = max };
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 64 << 20);
+	for (size_t i = 0; i <= max; i++)
+		m.files[i].id = (uint32_t)i;
+	m.files[7].size = BACKUP_BLOCK + 1;
+	m.files[7].sums = sums;
+	m.files[7].nsums = 2;
+	assert_int_equal(backup_manifest_put(&m, &text), RC_OK);
+	assert_int_equal(
+	    backup_manifest_parse(&r->a, buf_str(&text), &again), RC_OK);
+	assert_int_equal(again.n, max);
+	assert_int_equal(again.files[7].sums[1], 2);
+	/* Nothing is put that would not be read again. */
+	m.n = max + 1;
+	buf_clear(&text);
+	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
+	m.n = max;
+	m.files[9].id = 8;
+	buf_clear(&text);
+	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
+	m.files[9].id = 9;
+	m.files[7].nsums = 1;
+	buf_clear(&text);
+	assert_int_not_equal(backup_manifest_put(&m, &text), RC_OK);
+}
+
+static ssize_t
+count_pwritev(
+    const struct io *io, int fd, const struct iovec *v, int n, off_t off)
+{
+	struct field *f = io->ctx;
+	ssize_t done = io_system.ops->pwritev(&io_system, fd, v, n, off);
+
+	if (done > 0)
+		f->written += (uint64_t)done;
+	return done;
+}
+
+static int
+count_fdatasync(const struct io *io, int fd)
+{
+	struct field *f = io->ctx;
+
+	f->synced += f->written;
+	f->written = 0;
+	f->most = MAX(f->most, f->synced);
+	return io_system.ops->fdatasync(&io_system, fd);
+}
+
+/* What the disk has to do between two renewals has a bound. */
+static void
+a_slow_disk_does_not_cost_the_lease(void **state)
+{
+	struct rig *r = *state;
+	struct io_ops ops = *io_system.ops;
+	struct backup_done d = { 0 };
+	struct backup_manifest m;
+	struct field f;
+	struct io io = { &ops, &f };
+	size_t n = 0, largest = 0;
+
+	ops.pwritev = count_pwritev;
+	ops.fdatasync = count_fdatasync;
+	rig_close(r);
+	r->conf.segment_bytes = 128 << 20;
+	rig_open(r);
+	set_up(&f, r);
+	for (uint32_t i = 1; i <= 60; i++) {
+		struct rig_message big = rig_message(r, i, 1500000);
+
+		assert_int_equal(rig_deliver(r, ANN, "INBOX", &big), i);
+	}
+	assert_int_equal(back_up(&f, &io, &d), RC_OK);
+	assert_int_equal(backup_manifest_read(&r->a, f.dir, &m, &f.why), RC_OK);
+	for (size_t i = 0; i < m.n; i++) {
+		largest = MAX(largest, m.files[i].nsums);
+		/* Copied, synced, some blocks read back. */
+		n += m.files[i].nsums + 1 + m.files[i].nsums / 8;
+	}
+	assert_true(largest >= 10);
+	assert_true(f.most <= 8ull * BACKUP_BLOCK);
+	assert_true(f.calls > n);
+	tear_down(&f);
+}
+
 int
 main(void)
 {
@@ -472,6 +678,10 @@ main(void)
 		T(wrong_places_are_refused),
 		T(cut_short_leaves_the_one_before),
 		T(restoring_can_be_repeated),
+		T(keys_older_than_the_mail_are_refused),
+		T(a_store_with_older_keys_is_not_served),
+		T(a_manifest_has_room_for_every_segment),
+		T(a_slow_disk_does_not_cost_the_lease),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
