@@ -39,7 +39,7 @@ pol_queue_new(unsigned running, unsigned waiting)
 	q->running_max = running;
 	q->waiting_max = waiting;
 	q->client_running_max = MAX(running / 4, MIN(running, 2u));
-	q->client_waiting_max = MAX(waiting / 4, 1u);
+	q->client_waiting_max = MAX(waiting - waiting / 4, 1u);
 	return q;
 }
 

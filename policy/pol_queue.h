@@ -10,8 +10,9 @@
  * Ownership  A turn is the caller's and stays where it is from enter until it
  *            is done or late.
  * Threads    Any; locks inside.
- * Limits     running and waiting, and a quarter of each for one client (an
- *            IPv4 address or a /64 of IPv6), but at least two run.
+ * Limits     running and waiting; of one client (an IPv4 address or a /64 of
+ *            IPv6) a quarter runs, but at least two, and three quarters wait: a
+ *            server that brings much at once is late and not refused.
  */
 #ifndef POLICY_POL_QUEUE_H
 #define POLICY_POL_QUEUE_H

@@ -21,22 +21,29 @@ enter(struct pol_queue *q, struct str ip, struct pol_turn *t)
 static void
 a_client_has_its_share(void **state)
 {
-	struct pol_queue *q = pol_queue_new(8, 8);
-	struct pol_turn a[5], b[2];
+	struct pol_queue *q = pol_queue_new(8, 4);
+	struct pol_turn a[6], b[4];
 
 	(void)state;
 	assert_int_equal(enter(q, A, &a[0]), POL_TURN_RUN);
 	assert_int_equal(enter(q, A, &a[1]), POL_TURN_RUN);
 	assert_int_equal(enter(q, A, &a[2]), POL_TURN_WAIT);
 	assert_int_equal(enter(q, A, &a[3]), POL_TURN_WAIT);
-	assert_int_equal(enter(q, A, &a[4]), POL_TURN_BUSY);
+	assert_int_equal(enter(q, A, &a[4]), POL_TURN_WAIT);
+	assert_int_equal(enter(q, A, &a[5]), POL_TURN_BUSY);
 	/* Others do not wait for it. */
 	assert_int_equal(enter(q, B, &b[0]), POL_TURN_RUN);
+	assert_int_equal(enter(q, B, &b[1]), POL_TURN_RUN);
+	assert_int_equal(enter(q, B, &b[2]), POL_TURN_WAIT);
+	assert_int_equal(enter(q, B, &b[3]), POL_TURN_BUSY);
+	assert_ptr_equal(pol_queue_done(q, &b[1]), &b[2]);
+	assert_ptr_equal(pol_queue_done(q, &b[2]), NULL);
 	assert_ptr_equal(pol_queue_done(q, &b[0]), NULL);
 	/* In the order in which they came. */
 	assert_ptr_equal(pol_queue_done(q, &a[1]), &a[2]);
 	assert_ptr_equal(pol_queue_done(q, &a[0]), &a[3]);
-	assert_ptr_equal(pol_queue_done(q, &a[3]), NULL);
+	assert_ptr_equal(pol_queue_done(q, &a[3]), &a[4]);
+	assert_ptr_equal(pol_queue_done(q, &a[4]), NULL);
 	assert_ptr_equal(pol_queue_done(q, &a[2]), NULL);
 	pol_queue_free(&q);
 }
