@@ -9,6 +9,7 @@
  */
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "policy/pol_queue.h"
 
@@ -20,6 +21,7 @@ struct pol_turn_client {
 
 struct pol_queue {
 	pthread_mutex_t lock;
+	pthread_cond_t comes; /* one more waits, or stop */
 	struct pol_turn_client *clients;
 	struct pol_turn *head, **tail; /* who waits */
 	unsigned running, waiting;
@@ -32,9 +34,14 @@ struct pol_queue *
 pol_queue_new(unsigned running, unsigned waiting)
 {
 	struct pol_queue *q = xcalloc(1, sizeof(*q));
+	pthread_condattr_t attr;
 
 	assert(running > 0);
 	pthread_mutex_init(&q->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->comes, &attr);
+	pthread_condattr_destroy(&attr);
 	q->tail = &q->head;
 	q->running_max = running;
 	q->waiting_max = waiting;
@@ -52,6 +59,7 @@ pol_queue_free(struct pol_queue **qp)
 		return;
 	*qp = NULL;
 	assert(q->clients == NULL);
+	pthread_cond_destroy(&q->comes);
 	pthread_mutex_destroy(&q->lock);
 	xfree(q);
 }
@@ -117,6 +125,7 @@ pol_queue_enter(struct pol_queue *q, struct str ip, struct deadline start_by,
 		c->waiting++;
 		*q->tail = t;
 		q->tail = &t->next;
+		pthread_cond_signal(&q->comes);
 	} else {
 		client_drop(q, c);
 	}
@@ -160,13 +169,12 @@ pol_queue_done(struct pol_queue *q, struct pol_turn *t)
 	return next;
 }
 
+/* With the lock: those who are late, or all. */
 static struct pol_turn *
-leave(struct pol_queue *q, bool all)
+take_out(struct pol_queue *q, bool all)
 {
 	struct pol_turn *out = NULL, **end = &out;
 
-	pthread_mutex_lock(&q->lock);
-	q->stop = q->stop || all;
 	for (struct pol_turn **p = &q->head; *p != NULL;) {
 		if (!all && !deadline_over((*p)->start_by)) {
 			p = &(*p)->next;
@@ -176,18 +184,46 @@ leave(struct pol_queue *q, bool all)
 		client_drop(q, (*end)->client);
 		end = &(*end)->next;
 	}
-	pthread_mutex_unlock(&q->lock);
 	return out;
+}
+
+/* With the lock. */
+static void
+sleep_until_late(struct pol_queue *q)
+{
+	int64_t at = INT64_MAX;
+	struct timespec ts;
+
+	for (const struct pol_turn *t = q->head; t != NULL; t = t->next)
+		at = MIN(at, t->start_by.at_ns);
+	ts = (struct timespec){ at / 1000000000, at % 1000000000 };
+	if (at == INT64_MAX)
+		pthread_cond_wait(&q->comes, &q->lock);
+	else
+		(void)pthread_cond_timedwait(&q->comes, &q->lock, &ts);
 }
 
 struct pol_turn *
 pol_queue_late(struct pol_queue *q)
 {
-	return leave(q, false);
+	struct pol_turn *out = NULL;
+
+	pthread_mutex_lock(&q->lock);
+	while (!q->stop && (out = take_out(q, false)) == NULL)
+		sleep_until_late(q);
+	pthread_mutex_unlock(&q->lock);
+	return out;
 }
 
 struct pol_turn *
 pol_queue_stop(struct pol_queue *q)
 {
-	return leave(q, true);
+	struct pol_turn *out;
+
+	pthread_mutex_lock(&q->lock);
+	q->stop = true;
+	out = take_out(q, true);
+	pthread_cond_signal(&q->comes);
+	pthread_mutex_unlock(&q->lock);
+	return out;
 }

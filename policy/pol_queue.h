@@ -41,7 +41,10 @@ enum pol_turn_is pol_queue_enter(struct pol_queue *q, struct str ip,
     struct deadline start_by, struct pol_turn *t);
 /* t has run: whose turn is it now?  NULL: nobody's. */
 struct pol_turn *pol_queue_done(struct pol_queue *q, struct pol_turn *t);
-/* Those who have waited past start_by leave; a list. */
+/*
+ * Sleep until somebody has waited past start_by; a list of those, who leave.
+ * NULL: stopped.  For one thread.
+ */
 struct pol_turn *pol_queue_late(struct pol_queue *q);
 /* Nobody waits any more; those who did, a list. */
 struct pol_turn *pol_queue_stop(struct pol_queue *q);

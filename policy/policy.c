@@ -8,8 +8,7 @@
  * for REST_S: deaths may have had another cause.
  *
  * Who has no turn in half of its time is answered 4xx (pol_queue.h): what is
- * left would not do for a check.  That is noticed when another one comes or
- * ends, and each of them ends within its own time.
+ * left would not do for a check.
  */
 #include <string.h>
 #include <unistd.h>
@@ -293,15 +292,18 @@ answer_busy(struct job *j)
 	rpcd_reply(j->r, RC_OK);
 }
 
-static void
-answer_late(struct policy *p)
+static void *
+answer_late(void *arg)
 {
-	struct pol_turn *t = pol_queue_late(p->queue), *next;
+	struct policy *p = arg;
+	struct pol_turn *t, *next;
 
-	for (; t != NULL; t = next) {
-		next = t->next;
-		answer_busy((struct job *)t);
-	}
+	while ((t = pol_queue_late(p->queue)) != NULL)
+		for (; t != NULL; t = next) {
+			next = t->next;
+			answer_busy((struct job *)t);
+		}
+	return NULL;
 }
 
 /* This one, then those that had to wait.  A job is gone with its reply. */
@@ -316,7 +318,6 @@ run_all(struct policy *p, struct job *j, void *worker)
 		rc = run(j);
 		j = (struct job *)pol_queue_done(p->queue, &j->turn);
 		rpcd_reply(r, rc);
-		answer_late(p);
 	}
 }
 
@@ -325,6 +326,8 @@ policy_queue_start(struct policy *p, unsigned workers)
 {
 	assert(workers > 1);
 	p->queue = pol_queue_new(workers - 1, WAITING_MAX);
+	if (pthread_create(&p->late, NULL, answer_late, p) != 0)
+		panic("cannot start a thread");
 }
 
 void
@@ -339,6 +342,7 @@ policy_queue_stop(struct policy *p)
 		fd_close(&j->in.fd);
 		rpcd_reply(j->r, RC_TEMP);
 	}
+	pthread_join(p->late, NULL);
 }
 
 enum rpcd_next
@@ -360,7 +364,6 @@ policy_handle(void *ctx, struct rpcd_req *r, enum rc *rc)
 	j->p = p;
 	j->r = r;
 	j->log = log_with(p->log, "sid", j->in.sid);
-	answer_late(p);
 	/* From here on another worker may have it, and have answered. */
 	switch (pol_queue_enter(p->queue, j->in.client_ip,
 	    deadline_in(deadline_left_ms(r->dl) / 2), &j->turn)) {

@@ -34,6 +34,7 @@ struct policy {
 	struct resolver *resolver;
 	struct inflight *inflight;
 	struct pol_queue *queue;
+	pthread_t late; /* tells those whose turn does not come */
 	int64_t started_ns;
 	struct policy_counts counts;
 };
