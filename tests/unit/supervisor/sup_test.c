@@ -280,7 +280,7 @@ each_process_gets_what_it_needs_and_nothing_else(void **state)
 	} rows[PROCESSES] = {
 		{ "directory", 0, 0, 1, 0, 0, 0 },
 		{ "store", 0, 0, 1, 1, 0, 0 },
-		{ "delivery", 0, 0, 1, 0, 0, 0 },
+		{ "delivery", 0, 0, 1, 0, 0, 1 },
 		{ "remote", 0, 0, 1, 0, 0, 0 },
 		{ "signer", 0, 0, 1, 0, 0, 0 },
 		{ "track", 0, 0, 1, 0, 0, 0 },
