@@ -22,15 +22,11 @@
 
 #include "delivery/dlv.h"
 #include "delivery/dlv_fresh.h"
-#include "delivery/dlv_reload.h"
+#include "delivery/dlv_queue_impl.h"
 #include "delivery/dlv_retry.h"
-#include "delivery/dlv_sched.h"
 #include "delivery/dlv_send.h"
 
-#define THREADS      4u
 #define HOUSE_MAX    2u /* threads that may wait for the directory */
-#define PAGE         200u
-#define LIST_MS      10000
 #define READ_MS      10000
 #define RELOAD_S     1
 #define LOOK_MS      3000  /* the store gave no answer */
@@ -39,25 +35,6 @@
 #define CLOCK_SET_MS 60000
 #define FRESH_JOBS   20u  /* of one message at once */
 #define LAST_MS      1000 /* of a stop, for what comes after the outcomes */
-
-struct dlv_queue {
-	struct dlv *d;
-	pthread_t thread[THREADS];
-	pthread_mutex_t lock; /* what follows */
-	pthread_cond_t changed;
-	_Atomic bool stop;
-	bool loaded, loading;
-	struct dlv_reload reload;
-	struct dlv_sched sched;
-	struct dlv_send *outcomes; /* to be committed */
-	struct dlv_fresh *fresh;   /* to be sent for the first time */
-	int64_t clocks_apart;      /* unix and monotonic, ms */
-	unsigned mute;             /* times in a row that remote said nothing */
-	uint64_t muted;            /* the last one, by dlv_sched_mark */
-	unsigned idle;             /* threads that wait */
-	_Atomic bool drain;        /* nothing new is begun */
-	_Atomic unsigned leaving;  /* they still wake somebody */
-};
 
 /* Give the lock away, and wake a thread. */
 static void
@@ -206,133 +183,6 @@ dlv_queue_sum(struct dlv_queue *q, struct dlv_queue_sum *out)
 	pthread_mutex_unlock(&q->lock);
 }
 
-/* The places of a message as it was read; with the lock. */
-static void
-note(struct dlv_queue *q, struct dlv_message *m, const struct conf *conf,
-    const struct store_queue_item *item)
-{
-	AUTO_ARENA a = { 0 };
-	struct dlv_step s;
-
-	dlv_retry_count(conf, item, dlv_queue_grace(q->d), &s);
-	dlv_sched_begin(&q->sched, m,
-	    &(struct dlv_numbers){ s.ready, s.held, s.poison, s.expires_at });
-	if (s.next_at != DLV_NEVER)
-		dlv_sched_want(&q->sched, m, STR(""), s.next_at * 1000);
-	for (size_t i = 0; i < item->nentries; i++) {
-		const struct store_queued *e = &item->entries[i];
-		struct str hop = dlv_plan_hop(&a, conf, e);
-
-		/* What is too old is this house's, unless it was never tried.
-		 */
-		if (e->expires_at <= now_unix() && e->attempts > 0)
-			continue;
-		/* By a new route: it may be on its way by the old one. */
-		if (hop.n > 0 && (m->running == 0 || dlv_sched_has(m, hop)))
-			dlv_sched_want(&q->sched, m, hop, e->next_at * 1000);
-	}
-	dlv_sched_end(&q->sched, m);
-}
-
-/*
- * An item of a page that was asked for at `since`; with the lock.  What has
- * happened meanwhile is newer: a message that somebody is busy with, or has
- * read, is left alone, and one that is not known (any more) is read first.
- */
-static void
-note_item(struct dlv_queue *q, const struct conf *conf,
-    struct store_queue_item *item, uint64_t since)
-{
-	struct dlv_message *m = dlv_sched_find(&q->sched, item->message_id);
-
-	if (m == NULL) {
-		m = dlv_sched_add(&q->sched, item->message_id);
-		if (q->loaded) {
-			dlv_sched_look(&q->sched, m);
-			return;
-		}
-	}
-	if (m->looking || m->listed || m->here || m->running > 0 ||
-	    m->noted >= since)
-		return;
-	dlv_retry_clock(conf, item, now_unix(), dlv_queue_grace(q->d));
-	note(q, m, conf, item);
-}
-
-/* Others take their turns between two items. */
-static void
-note_page(struct dlv_queue *q, struct store_queue_item *item, size_t n,
-    uint64_t since)
-{
-	const struct conf *conf = dlv_conf(q->d);
-
-	for (size_t i = 0; i < n; i++) {
-		if (item[i].message_id.n > DLV_QUEUE_ID_MAX)
-			continue;
-		pthread_mutex_lock(&q->lock);
-		note_item(q, conf, &item[i], since);
-		pthread_mutex_unlock(&q->lock);
-	}
-	pthread_cond_broadcast(&q->changed);
-	conf_unref(&conf);
-}
-
-static enum rc
-load(struct dlv_queue *q)
-{
-	char last[DLV_QUEUE_ID_MAX];
-	struct str after = STR("");
-	size_t n;
-
-	do {
-		AUTO_ARENA a = { 0 };
-		uint64_t since = dlv_queue_mark(q);
-		struct store_queue_item *item;
-		enum rc rc = store_queue_list(q->d->store, &a, after, PAGE,
-		    deadline_in(LIST_MS), &item, &n);
-
-		if (rc != RC_OK)
-			return rc;
-		note_page(q, item, n, since);
-		if (n > 0) {
-			after =
-			    str_sub(item[n - 1].message_id, 0, sizeof(last));
-			memcpy(last, after.p, after.n);
-			after.p = last;
-		}
-	} while (n > 0 && !q->stop);
-	return RC_OK;
-}
-
-/* With the lock; gives it away while asking the store. */
-static void
-reload(struct dlv_queue *q)
-{
-	int64_t began = now_unix_ms();
-	enum rc rc;
-
-	dlv_reload_begin(&q->reload, began / 1000);
-	q->loading = true;
-	pthread_mutex_unlock(&q->lock);
-	rc = load(q);
-	pthread_mutex_lock(&q->lock);
-	q->loading = false;
-	if (rc != RC_OK)
-		log_warn(q->d->log, "queue.load", KVC("rc", rc_name(rc)),
-		    KVI("again_s", q->reload.wait));
-	dlv_reload_end(&q->reload, now_unix(), rc == RC_OK);
-	if (rc != RC_OK)
-		return;
-	if (!q->loaded)
-		log_info(q->d->log, "queue.loaded",
-		    KVU("messages", HASH_COUNT(q->sched.by_id)),
-		    KVU("ready", q->sched.sum.ready),
-		    KVU("held", q->sched.sum.held),
-		    KVU("poison", q->sched.sum.poison),
-		    KVI("ms", now_unix_ms() - began));
-	q->loaded = true;
-}
-
 /* After a job or a look: what next?  With the lock.  True: it is to be read. */
 static bool
 next_step(struct dlv_queue *q, struct dlv_message *m, bool gone)
@@ -419,7 +269,7 @@ look(struct dlv_queue *q, struct dlv_message *m)
 		dlv_sched_want(&q->sched, m, STR(""), now_unix_ms() + LOOK_MS);
 	} else {
 		dlv_retry_clock(conf, &item, now_unix(), dlv_queue_grace(q->d));
-		note(q, m, conf, &item);
+		dlv_queue_note(q, m, conf, &item);
 		if (m->changed)
 			settle(q, m, false);
 		else if ((j = take_at_once(q, m)) != NULL)
@@ -448,7 +298,7 @@ begin_fresh(struct dlv_queue *q, struct dlv_fresh *f)
 		dlv_sched_look(&q->sched, m);
 	} else {
 		m = dlv_sched_add(&q->sched, id);
-		note(q, m, conf, &f->item);
+		dlv_queue_note(q, m, conf, &f->item);
 		while (n < COUNT(job) && (job[n] = take_at_once(q, m)) != NULL)
 			n++;
 	}
@@ -675,7 +525,7 @@ turn(struct dlv_queue *q)
 	} else if (q->fresh != NULL) {
 		begin_fresh(q, q->fresh);
 	} else if (!q->loading && dlv_reload_at(&q->reload) <= now / 1000) {
-		reload(q);
+		dlv_queue_load(q);
 	} else if ((m = dlv_sched_take_look(&q->sched)) != NULL) {
 		look(q, m);
 	} else if ((j = dlv_sched_next(&q->sched, now, &job_at)) != NULL) {
@@ -725,7 +575,7 @@ dlv_queue_start(struct dlv *d)
 	q->sched.local = HOUSE_MAX;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->changed, NULL);
-	for (size_t i = 0; i < THREADS; i++) {
+	for (size_t i = 0; i < DLV_QUEUE_THREADS; i++) {
 		int err = pthread_create(&q->thread[i], NULL, run, q);
 
 		if (err != 0)
@@ -769,7 +619,7 @@ dlv_queue_stop(struct dlv_queue *q, struct deadline dl)
 	q->stop = true;
 	pthread_cond_broadcast(&q->changed);
 	pthread_mutex_unlock(&q->lock);
-	for (size_t i = 0; i < THREADS; i++) {
+	for (size_t i = 0; i < DLV_QUEUE_THREADS; i++) {
 		if (pthread_timedjoin_np(q->thread[i], NULL, &until) != 0)
 			return false;
 	}

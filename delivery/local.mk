@@ -17,7 +17,8 @@ libdelivery_a_SOURCES = \
 	%D%/dlv_notice.h %D%/dlv_notice.c \
 	%D%/dlv_sched.h %D%/dlv_sched.c \
 	%D%/dlv_send.h %D%/dlv_send.c \
-	%D%/dlv_queue.h %D%/dlv_queue.c \
+	%D%/dlv_queue.h %D%/dlv_queue_impl.h %D%/dlv_queue.c \
+	%D%/dlv_queue_load.c \
 	%D%/dlv_reload.h %D%/dlv_reload.c \
 	%D%/dlv_retry.h %D%/dlv_retry.c \
 	%D%/dlv_step.c \
