@@ -213,8 +213,7 @@ const struct conf_row conf_rows[] = {
 	NUMBER(imap_processes, RESTART, "2", 1, 64, "Processes of imap."),
 	NUMBER(smtp_errors_max, NOW, "20", 1, 1000,
 	    "Errors of an SMTP client since its last message, before it is "
-	    "sent "
-	    "away with 421."),
+	    "sent away with 421."),
 	NUMBER(workers, RESTART, "16", 2, 256, "Worker threads per process."),
 	NUMBER(smtp_timeout_s, NOW, "300", 1, 3600,
 	    "How long an SMTP client may say nothing."),

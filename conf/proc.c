@@ -311,19 +311,11 @@ stop(struct control *c, int64_t ms)
 static void
 end_check(struct control *c)
 {
-	int64_t ms = deadline_left_ms(c->stop_dl);
-	struct timespec until;
+	const struct timespec until = { c->stop_dl.at_ns / 1000000000,
+		c->stop_dl.at_ns % 1000000000 };
 
-	if (!c->check_joinable)
-		return;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	if (pthread_timedjoin_np(c->check_thread, NULL, &until) != 0)
+	if (c->check_joinable && pthread_clockjoin_np(c->check_thread, NULL,
+				     CLOCK_MONOTONIC, &until) != 0)
 		_exit(0);
 }
 

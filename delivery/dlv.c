@@ -52,9 +52,7 @@ dlv_rules_load(const struct log *log, const struct conf *conf,
 	enum rc rc = RC_OK;
 
 	if (ipc_get_fd(in, "rules", &fd) == RC_OK)
-		rc = fd_is_sealed(fd)
-			 ? fd_read_file(&a, fd, RULES_BYTES_MAX, &text)
-			 : RC_BAD;
+		rc = fd_read_sealed(&a, fd, RULES_BYTES_MAX, &text);
 	if (rc == RC_OK)
 		rc = mail_rules_parse(&a, conf->rules_file, text, out, &why);
 	if (rc == RC_OK)

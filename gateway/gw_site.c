@@ -36,7 +36,7 @@ take_text(struct arena *a, struct ipc_in *in, const char *name, size_t max,
 	*out = STR("");
 	if (ipc_get_fd(in, name, &fd) != RC_OK)
 		return RC_OK;
-	return fd_is_sealed(fd) ? fd_read_file(a, fd, max, out) : RC_BAD;
+	return fd_read_sealed(a, fd, max, out);
 }
 
 static int

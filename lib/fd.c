@@ -144,3 +144,9 @@ fd_is_sealed(int fd)
 
 	return seals >= 0 && (seals & SEALS) == SEALS;
 }
+
+enum rc
+fd_read_sealed(struct arena *a, int fd, size_t max, struct str *out)
+{
+	return fd_is_sealed(fd) ? fd_read_file(a, fd, max, out) : RC_BAD;
+}

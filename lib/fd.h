@@ -36,5 +36,8 @@ int fd_sealed(const char *name, struct str s);
 int fd_spool(const char *dir);
 /* True when fd is a memfd sealed against writing and resizing. */
 bool fd_is_sealed(int fd);
+/* fd_read_file of such a one; RC_BAD if it is none. */
+MUST_CHECK enum rc fd_read_sealed(
+    struct arena *a, int fd, size_t max, struct str *out);
 
 #endif

@@ -39,9 +39,7 @@ pol_rules_load(
 
 	r->refs = 1;
 	if (ipc_get_fd(in, "rules", &fd) == RC_OK)
-		rc = fd_is_sealed(fd)
-			 ? fd_read_file(&a, fd, RULES_BYTES_MAX, &text)
-			 : RC_BAD;
+		rc = fd_read_sealed(&a, fd, RULES_BYTES_MAX, &text);
 	if (rc == RC_OK)
 		rc = parse(r, text, &why);
 	if (rc == RC_OK) {
